@@ -1,0 +1,106 @@
+"""What can go wrong, as one family of exceptions.
+
+Every message names the run, file or array that it is about and says what to
+do, so that a dialog or a command line can show ``str(error)`` as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+__all__ = [
+    "ArrayFormatError",
+    "ArrayNotFoundError",
+    "BrokenFileError",
+    "CheckpointError",
+    "LinkError",
+    "NapariDacapoError",
+    "OptionsError",
+    "PredictionError",
+    "ReadOnlyError",
+    "RunNotFoundError",
+    "StoreNotFoundError",
+    "UnsafeFileError",
+    "UnsupportedError",
+]
+
+
+class NapariDacapoError(Exception):
+    """Base of all errors that this package raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, in one line.
+    todo : str, optional
+        What the user can do about it.
+    path : path-like, optional
+        The file or folder that the message is about.
+    """
+
+    def __init__(
+        self, message: str, *, todo: str = "", path: str | PathLike[str] | None = None
+    ) -> None:
+        self.message = message
+        self.todo = todo
+        self.path = path
+        super().__init__(" ".join(part for part in (message, todo) if part))
+
+
+class OptionsError(NapariDacapoError):
+    """The options file, the environment or an argument is not usable."""
+
+
+class StoreNotFoundError(NapariDacapoError, FileNotFoundError):
+    """There is no store at the given place."""
+
+    __str__ = Exception.__str__
+
+
+class RunNotFoundError(NapariDacapoError, KeyError):
+    """The store has no run of that name."""
+
+    __str__ = Exception.__str__
+
+
+class BrokenFileError(NapariDacapoError, ValueError):
+    """A file is truncated, torn, or not what its name says."""
+
+
+class UnsafeFileError(BrokenFileError):
+    """A file asks for something that only a malicious or foreign file needs."""
+
+
+class ArrayNotFoundError(NapariDacapoError, FileNotFoundError):
+    """An array is not where it should be."""
+
+    __str__ = Exception.__str__
+
+
+class ArrayFormatError(NapariDacapoError, ValueError):
+    """An array's metadata cannot be understood or makes no sense."""
+
+
+class UnsupportedError(NapariDacapoError, NotImplementedError):
+    """Something that exists but that this package (or DaCapo) cannot do."""
+
+
+class ReadOnlyError(NapariDacapoError, PermissionError):
+    """A writing method of a store was called; stores are never written."""
+
+    __str__ = Exception.__str__
+
+
+class CheckpointError(NapariDacapoError, ValueError):
+    """A checkpoint is broken, unsafe, or does not fit its config."""
+
+
+class PredictionError(NapariDacapoError, RuntimeError):
+    """A network could not be run on the given volume."""
+
+
+class LinkError(NapariDacapoError, ValueError):
+    """A link cannot be made, or is not one that can be opened."""
