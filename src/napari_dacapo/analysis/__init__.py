@@ -1,1 +1,29 @@
-"""analysis."""
+"""Post-processing and scores: volumes in, volumes and numbers out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_dacapo.analysis.blocks import clear_memo, set_memo_size
+    from napari_dacapo.analysis.methods import Method, method_for
+    from napari_dacapo.analysis.postprocess import segment
+
+__all__ = ["Method", "clear_memo", "method_for", "segment", "set_memo_size"]
+
+_HOMES = {
+    "Method": "methods",
+    "clear_memo": "blocks",
+    "method_for": "methods",
+    "segment": "postprocess",
+    "set_memo_size": "blocks",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
