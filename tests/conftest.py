@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
-# Settings and caches of the person who runs the tests are neither read nor written.
+# A layer touched from a wrong thread is an error here, not a rare crash at a user's.
 os.environ.setdefault("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
 
 DATA = Path(__file__).parent / "data"
+FORGOTTEN = (
+    "DACAPO_OPTIONS_FILE",
+    "OPTIONS_FILE",
+    "NAPARI_DACAPO_STORE",
+    "NAPARI_DACAPO_PATH_MAP",
+    "NAPARI_DACAPO_URL_MAP",
+)
 
 
 @pytest.fixture(scope="session")
@@ -19,13 +26,23 @@ def stores() -> Path:
     return DATA / "stores"
 
 
+@pytest.fixture(scope="session")
+def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of the sample runs, as the package ships it; never written."""
+    from napari_dacapo.samples import unpack_store
+
+    return unpack_store(cache=tmp_path_factory.mktemp("samples"))
+
+
 @pytest.fixture(autouse=True)
-def _isolated_user(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _isolated_user(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Give each test a home, caches and napari settings of its own."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
     monkeypatch.setenv("NAPARI_CONFIG", str(home / "settings.yaml"))
-    for name in ("DACAPO_OPTIONS_FILE", "OPTIONS_FILE", "NAPARI_DACAPO_STORE", "NAPARI_DACAPO_PATH_MAP"):
+    for name in FORGOTTEN:
         monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,44 @@
+# napari-dacapo: `make help` lists what can be done. Everything happens in .venv.
+
+VENV ?= .venv
+PY := $(VENV)/bin/python
+PYTEST_ARGS ?= -n 2
+STAMP := $(VENV)/.installed
+DISPLAYED := scripts/with-display.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench screenshots clean window-packages test-packages
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+demo: window-packages $(STAMP) ## Open napari with a real training run (a picture of it where there is no screen)
+	@$(VENV)/bin/napari-dacapo demo
+
+test: test-packages $(STAMP) ## Run all tests, in real windows and a real browser too
+	$(DISPLAYED) $(PY) -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP) ## Check style, types and the direction of imports
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: window-packages $(STAMP) ## Measure against arrays in memory, da.from_zarr and the limits we set ourselves
+	$(DISPLAYED) $(PY) -m benchmarks
+
+screenshots: window-packages $(STAMP) ## Make the pictures of README.md and docs/ anew
+	$(DISPLAYED) $(PY) scripts/screenshots.py
+
+clean: ## Remove the environment and everything that was built
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.png
+	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+window-packages:
+	@scripts/system-packages.sh window
+
+test-packages:
+	@scripts/system-packages.sh window browser
+
+$(STAMP): pyproject.toml constraints.txt scripts/make-venv.sh
+	@scripts/make-venv.sh $(VENV)
+	@touch $@
