@@ -6,12 +6,12 @@ Everything that shows, compares, exports or serves arrays takes a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import dask.array as da
@@ -175,7 +175,7 @@ class Volume:
     kind: Kind = "image"
     revision: str = ""
     channel_names: tuple[str, ...] = ()
-    class_names: Mapping[int, str] = field(default=_NO_CLASSES)
+    class_names: Mapping[int, str] = field(default_factory=lambda: _NO_CLASSES)
     value_range: tuple[float, float] | None = None
     levels: tuple[Level, ...] = ()
     notes: tuple[str, ...] = ()
