@@ -1,0 +1,134 @@
+"""Read parts of lazy arrays, computing each dask block once.
+
+The client asks for small chunks, several at a time. A computed volume comes in
+blocks that may be much larger and take seconds each, so the last blocks are
+kept and a block that is being computed is waited for, not computed twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import dask.array as da
+
+__all__ = ["BlockCache", "read_region"]
+
+_KEPT_BYTES = 256 * 2**20
+Array = np.ndarray[Any, Any]
+
+
+class BlockCache:
+    """Computed dask blocks, the most recent ones.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes to keep at most; a single block above half of it is not kept.
+    """
+
+    def __init__(self, limit: int = _KEPT_BYTES) -> None:
+        self._limit = limit
+        self._size = 0
+        self._lock = threading.Lock()
+        self._blocks: OrderedDict[tuple[Any, ...], Array] = OrderedDict()
+        self._running: dict[tuple[Any, ...], Future[Array]] = {}
+
+    def get(self, data: da.Array, index: tuple[int, ...]) -> Array:
+        """Return one block of an array, computed now or before.
+
+        Raises
+        ------
+        Exception
+            Whatever computing the block raises; the next call tries again.
+        """
+        key = (data.name, *index)
+        with self._lock:
+            if key in self._blocks:
+                self._blocks.move_to_end(key)
+                return self._blocks[key]
+            future = self._running.get(key)
+            mine = future is None
+            if future is None:
+                future = self._running[key] = Future()
+        if not mine:
+            return future.result()
+        try:
+            block = np.asarray(data.blocks[index])
+        except BaseException as error:
+            with self._lock:
+                del self._running[key]
+            future.set_exception(error)
+            raise
+        with self._lock:
+            del self._running[key]
+            self._keep(key, block)
+        future.set_result(block)
+        return block
+
+    def _keep(self, key: tuple[Any, ...], block: Array) -> None:
+        if block.nbytes > self._limit // 2:
+            return
+        self._blocks[key] = block
+        self._size += block.nbytes
+        while self._size > self._limit:
+            _, dropped = self._blocks.popitem(last=False)
+            self._size -= dropped.nbytes
+
+
+_CACHE = BlockCache()
+
+
+def read_region(data: da.Array, region: Sequence[slice], cache: BlockCache | None = None) -> Array:
+    """Return a region of a lazy array as numpy.
+
+    Parameters
+    ----------
+    data : dask.array.Array
+        Plain dask arrays are computed block by block through the cache; a
+        subclass that reads a region directly from disk is asked for it.
+    region : sequence of slice
+        One for each axis, with whole numbers and step 1.
+    cache : BlockCache, optional
+        By default one that the process shares.
+    """
+    import dask.array as da
+
+    if type(data) is not da.Array or _many_blocks(data, region):
+        return np.asarray(data[tuple(region)])
+    cache = _CACHE if cache is None else cache
+    out = np.empty([r.stop - r.start for r in region], data.dtype)
+    for parts in itertools.product(*map(_overlaps, data.chunks, region)):
+        block = cache.get(data, tuple(part[0] for part in parts))
+        source = tuple(part[1] for part in parts)
+        target = tuple(part[2] for part in parts)
+        out[target] = block[source]
+    return out
+
+
+def _many_blocks(data: da.Array, region: Sequence[slice]) -> bool:
+    """Whether blocks are so small that dask should gather them in one go."""
+    counts = [len(_overlaps(sizes, r)) for sizes, r in zip(data.chunks, region, strict=True)]
+    return math.prod(counts) > 8
+
+
+def _overlaps(sizes: Sequence[int], region: slice) -> list[tuple[int, slice, slice]]:
+    """Blocks along an axis that a region touches: number, part of block, part of region."""
+    parts, begin = [], 0
+    for number, size in enumerate(sizes):
+        end = begin + int(size)
+        low, high = max(begin, region.start), min(end, region.stop)
+        if low < high:
+            inside = slice(low - begin, high - begin)
+            parts.append((number, inside, slice(low - region.start, high - region.start)))
+        begin = end
+    return parts

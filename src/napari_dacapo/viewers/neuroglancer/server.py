@@ -1,0 +1,216 @@
+"""The loopback server that gives volumes to the neuroglancer client as zarr.
+
+``http://127.0.0.1:<port>/<token>/<slot>/<generation>/`` is an OME-Zarr group.
+The generation is part of the path because the client keeps what it once read:
+a volume whose elements changed is served, and so fetched, under a new path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.viewers.neuroglancer.access import (
+    guard_host,
+    host_names,
+    is_loopback,
+    new_token,
+    origin_of,
+    url_host,
+    warn_if_open,
+)
+from napari_dacapo.viewers.neuroglancer.handlers import VolumeHandler
+from napari_dacapo.viewers.neuroglancer.served import ServedVolume
+
+if TYPE_CHECKING:
+    from napari_dacapo.volumes import Volume
+
+__all__ = ["VolumeServer"]
+
+_log = logging.getLogger(__name__)
+_FILE_THREADS = 8
+_COMPUTE_THREADS = 4
+
+ErrorCallback = Callable[["Volume", str], None]
+
+
+class VolumeServer:
+    """Serves the volumes that it is given, and nothing else, read-only.
+
+    Parameters
+    ----------
+    bind_address : str
+        Where to listen. Any other address than the loopback is used only
+        because the caller asks for it, and is warned of.
+    bind_port : int
+        0 takes a free one.
+    origins : iterable of str
+        Addresses of the pages that may read from scripts, e.g. of the
+        neuroglancer client in use.
+    on_error : callable, optional
+        Called with the volume and a sentence, on a thread of the server, when
+        something could not be read or computed.
+
+    Attributes
+    ----------
+    url : str
+        Address with the secret token in it, without a slash at the end.
+
+    Raises
+    ------
+    OSError
+        If the address or port cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        bind_address: str = "127.0.0.1",
+        bind_port: int = 0,
+        origins: Iterable[str] = (),
+        on_error: ErrorCallback | None = None,
+    ) -> None:
+        warn_if_open(bind_address)
+        self.token = new_token()
+        self.loopback = is_loopback(bind_address)
+        self.origins = {origin_of(origin) for origin in origins}
+        self.files = ThreadPoolExecutor(_FILE_THREADS, "napari-dacapo-files")
+        self.computing = ThreadPoolExecutor(_COMPUTE_THREADS, "napari-dacapo-computing")
+        self._on_error = on_error
+        self._lock = threading.Lock()
+        self._served: dict[tuple[str, str], ServedVolume] = {}
+        self._sockets = bind_sockets(bind_port, bind_address)
+        self.port: int = self._sockets[0].getsockname()[1]
+        self.url = f"http://{url_host(bind_address)}:{self.port}/{self.token}"
+        self._app = Application(
+            [(r"/([^/]+)/([^/]+)/([^/]+)/(.+)", VolumeHandler, {"server": self})],
+            log_function=lambda handler: None,
+        )
+        guard_host(self._app, host_names(bind_address))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="napari-dacapo-server", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+
+    def __enter__(self) -> VolumeServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is served any more."""
+        return not self._thread.is_alive()
+
+    def serve(self, volume: Volume) -> str:
+        """Make a volume readable and return where.
+
+        Nothing is read from disk. The same volume has the same address.
+
+        Returns
+        -------
+        str
+            A data source URL of neuroglancer, e.g. ``http://…/|zarr2:``.
+
+        Raises
+        ------
+        UnsupportedError
+            If the client cannot show the element type.
+        """
+        address = _address(volume)
+        with self._lock:
+            served = self._served.get(address)
+            if served is None:
+                served = self._served[address] = ServedVolume(volume)
+        return f"{self.url}/{address[0]}/{address[1]}/|zarr{served.zarr_format}:"
+
+    def class_names_url(self, volume: Volume) -> str | None:
+        """Return the data source URL of a volume's class names; None without any."""
+        if not volume.class_names:
+            return None
+        self.serve(volume)
+        slot, generation = _address(volume)
+        return f"{self.url}/{slot}/{generation}/classes/|neuroglancer-precomputed:"
+
+    def withdraw(self, volume: Volume) -> None:
+        """Stop serving a volume; unknown ones are ignored."""
+        with self._lock:
+            self._served.pop(_address(volume), None)
+
+    def slot_prefix(self, slot: str) -> str:
+        """Return how the addresses of all volumes of a slot begin."""
+        return f"{self.url}/{_digest(slot)}/"
+
+    def volume_at(self, url: str) -> Volume | None:
+        """Return the volume behind a data source URL of this server, or None."""
+        path, _, _ = url.partition("|")
+        if not path.startswith(self.url + "/"):
+            return None
+        parts = path[len(self.url) + 1 :].split("/")
+        served = self.find(parts[0], parts[1]) if len(parts) > 1 else None
+        return None if served is None else served.volume
+
+    def find(self, slot: str, generation: str) -> ServedVolume | None:
+        """Return what is served under a part of a path, or None."""
+        with self._lock:
+            return self._served.get((slot, generation))
+
+    def report(self, volume: Volume, error: BaseException) -> None:
+        """Hand on that something could not be read or computed."""
+        if isinstance(error, NapariDacapoError):
+            text = str(error)
+        else:
+            text = f"{type(error).__name__}: {error}"
+        _log.warning("%s: %s", volume.identity.label, text, exc_info=error)
+        if self._on_error is not None:
+            self._on_error(volume, text)
+
+    def close(self) -> None:
+        """End the server and its threads; safe to call twice and from any thread."""
+        loop, stop = self._loop, self._stop
+        if loop is not None and stop is not None and not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # closed in the meantime
+                loop.call_soon_threadsafe(stop.set)
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout=5)
+        self.files.shutdown(wait=False, cancel_futures=True)
+        self.computing.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._served.clear()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        http_server = HTTPServer(self._app, max_body_size=0, max_header_size=2**16)
+        http_server.add_sockets(self._sockets)
+        self._ready.set()
+        await self._stop.wait()
+        http_server.stop()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(http_server.close_all_connections(), timeout=0.5)
+
+
+def _address(volume: Volume) -> tuple[str, str]:
+    content = "\x1f".join((volume.key, volume.revision, str(volume.data.name)))
+    return _digest(volume.identity.slot), _digest(content)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]
