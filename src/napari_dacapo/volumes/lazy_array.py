@@ -35,14 +35,14 @@ _BLOCKS_PER_AXIS = 2**16
 _DIRECT_BYTES = 2**26
 
 
-class LazyArray(da.Array):  # type: ignore[misc]
+class LazyArray(da.Array):
     """A dask array over a lazy view; make one with the class methods.
 
     Basic indexing (ints, slices, Ellipsis) gives a LazyArray and reads
     nothing; any other indexing and all computing is dask's.
     """
 
-    view: View
+    lazy_view: View
 
     @classmethod
     def from_view(
@@ -62,7 +62,8 @@ class LazyArray(da.Array):  # type: ignore[misc]
             source if not given.
         """
         blocks = tuple(map(tuple, chunks)) if chunks is not None else _blocks(view)
-        plain = da.from_array(
+        from_array: Any = da.from_array  # has no types
+        plain = from_array(
             view,
             chunks=blocks,
             name=name,
@@ -70,9 +71,10 @@ class LazyArray(da.Array):  # type: ignore[misc]
             meta=np.empty((0,) * view.ndim, view.dtype),
             inline_array=True,
         )
-        self = cls.__new__(cls, plain.dask, plain.name, plain.chunks, meta=plain._meta)
-        self.view = view
-        return self  # type: ignore[no-any-return]
+        new: Any = cls.__new__
+        self: LazyArray = new(cls, plain.dask, plain.name, plain.chunks, meta=plain._meta)
+        self.lazy_view = view
+        return self
 
     @classmethod
     def from_source(cls, source: Source, name: str) -> LazyArray:
@@ -100,7 +102,7 @@ class LazyArray(da.Array):  # type: ignore[misc]
     @classmethod
     def stack(cls, arrays: Sequence[LazyArray], name: str) -> LazyArray:
         """Stack arrays of one shape and dtype along a new first axis."""
-        return cls.from_view(StackView([array.view for array in arrays]), name)
+        return cls.from_view(StackView([array.lazy_view for array in arrays]), name)
 
     def map(
         self,
@@ -125,7 +127,7 @@ class LazyArray(da.Array):  # type: ignore[misc]
             Name in dask graphs; made from the function and the names of the
             arguments if not given.
         """
-        views = [self.view, *(other.view for other in others)]
+        views = [self.lazy_view, *(other.lazy_view for other in others)]
         if name is None:
             names = [self.name, *(other.name for other in others)]
             name = "map-" + tokenize(function, names, str(dtype))
@@ -134,7 +136,8 @@ class LazyArray(da.Array):  # type: ignore[misc]
     def astype(self, dtype: DTypeLike, **kwargs: Any) -> da.Array:
         """Convert the elements, keeping fast slicing; see :meth:`dask.array.Array.astype`."""
         if kwargs.keys() - {"copy"}:
-            return super().astype(dtype, **kwargs)
+            converted: da.Array = self._plain().astype(dtype, **kwargs)
+            return converted
         if np.dtype(dtype) == self.dtype:
             return self
         return self.map(_AsType(np.dtype(dtype)), dtype=dtype)
@@ -142,22 +145,28 @@ class LazyArray(da.Array):  # type: ignore[misc]
     def __getitem__(self, index: Any) -> da.Array:
         basic = basic_index(index, self.shape)
         if basic is None:
-            return super().__getitem__(index)
+            part: da.Array = self._plain()[index]
+            return part
         if all(isinstance(entry, slice) and entry == slice(None) for entry in basic):
             return self
-        return type(self).from_view(self.view[basic], f"{self.name}-{_label(basic)}")
+        return type(self).from_view(self.lazy_view[basic], f"{self.name}-{_label(basic)}")
 
     def __array__(
         self, dtype: DTypeLike | None = None, copy: bool | None = None, **kwargs: Any
     ) -> NDArray[Any]:
-        direct = isinstance(self.view, SourceView) or self.view.nbytes <= _DIRECT_BYTES
+        direct = isinstance(self.lazy_view, SourceView) or self.lazy_view.nbytes <= _DIRECT_BYTES
         # Large results of functions are computed block by block, so that no
         # intermediate array is as large as the result.
-        elements = self.view.read() if direct else self.compute()
+        elements = self.lazy_view.read() if direct else self._plain().compute()
         return np.asarray(elements, dtype=dtype)
 
+    def _plain(self) -> Any:
+        """Return the same blocks as an ordinary dask array."""
+        array: Any = da.Array
+        return array(self.dask, self.name, self.chunks, meta=self._meta)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_view, (self.view, self.name, self.chunks)
+        return type(self).from_view, (self.lazy_view, self.name, self.chunks)
 
 
 class _AsType:

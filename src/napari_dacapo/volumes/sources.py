@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     import tensorstore as ts
     from numpy.typing import NDArray
 
-__all__ = ["ConstantSource", "Source", "TensorStoreSource", "ZarrSource", "check_memory"]
+__all__ = [
+    "ConstantSource",
+    "Source",
+    "TensorStoreSource",
+    "TransposedSource",
+    "ZarrSource",
+    "check_memory",
+    "reading",
+]
 
 _CHECK_ABOVE = 2**28
 
@@ -94,13 +102,13 @@ class TensorStoreSource:
         """The open TensorStore, reading through the present chunk cache."""
         opened = self._opened
         if opened is None or opened[1] != chunk_cache.state()[1]:
-            with _reading(self.path):
+            with reading(self.path):
                 opened = self._opened = chunk_cache.open_store(self.spec)
         return opened[0]
 
     def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read a part; see :class:`Source`."""
-        with _reading(self.path):
+        with reading(self.path):
             return np.asarray(self.store[index].read().result())
 
 
@@ -128,14 +136,14 @@ class ZarrSource:
         if self._array is None:
             import zarr
 
-            with _reading(self.path):
+            with reading(self.path):
                 self._array = zarr.open_array(self.path, mode="r")
         return self._array
 
     def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read a part; see :class:`Source`."""
         array = self._open()
-        with _reading(self.path):
+        with reading(self.path):
             return np.asarray(array[index])
 
 
@@ -155,7 +163,42 @@ class ConstantSource:
         return np.full(shape, self.value, self.dtype)
 
 
-class _reading:
+@dataclass(frozen=True)
+class TransposedSource:
+    """A source with its axes in another order: ``order[i]`` is the source's axis at ``i``."""
+
+    source: Source
+    order: tuple[int, ...]
+
+    @property
+    def path(self) -> str:
+        """What to call it in messages."""
+        return getattr(self.source, "path", "")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of elements along each axis."""
+        return tuple(self.source.shape[axis] for axis in self.order)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the elements."""
+        return self.source.dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of what is read at once."""
+        return tuple(self.source.chunks[axis] for axis in self.order)
+
+    def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
+        """Read a part; see :class:`Source`."""
+        inner = [index[self.order.index(axis)] for axis in range(len(index))]
+        kept = [axis for axis, entry in enumerate(inner) if isinstance(entry, slice)]
+        wanted = [axis for axis in self.order if axis in kept]
+        return self.source.read(tuple(inner)).transpose([kept.index(axis) for axis in wanted])
+
+
+class reading:
     """Turn what a library raises on broken files into this package's errors."""
 
     def __init__(self, path: str) -> None:

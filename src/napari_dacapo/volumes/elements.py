@@ -1,0 +1,82 @@
+"""From checked metadata to a source that reads the elements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dask.base import tokenize
+
+from napari_dacapo.errors import NapariDacapoError, UnsupportedError
+from napari_dacapo.volumes import chunk_cache
+from napari_dacapo.volumes.lazy_array import LazyArray
+from napari_dacapo.volumes.sources import Source, TensorStoreSource, TransposedSource, ZarrSource
+
+if TYPE_CHECKING:
+    from napari_dacapo.volumes.metadata import ArrayMetadata
+
+__all__ = ["open_elements"]
+
+_DRIVERS = {"zarr2": "zarr", "zarr3": "zarr3", "n5": "n5"}
+
+
+def open_elements(
+    array: ArrayMetadata, revision: str, order: tuple[int, ...] | None = None
+) -> LazyArray:
+    """Open an array's elements, read-only and without reading any.
+
+    Parameters
+    ----------
+    array : ArrayMetadata
+        Its sizes and codecs have been checked.
+    revision : str
+        Goes into the name in dask graphs.
+    order : tuple of int, optional
+        Order to bring the axes into.
+
+    Raises
+    ------
+    UnsupportedError
+        If neither TensorStore nor zarr-python knows the codecs.
+    """
+    source = _source(array)
+    if order is not None and order != tuple(range(len(order))):
+        source = TransposedSource(source, order)
+    name = f"{array.path.name}-{tokenize(str(array.path), revision, order)}"
+    return LazyArray.from_source(source, name)
+
+
+def _source(array: ArrayMetadata) -> Source:
+    spec = {
+        "driver": _DRIVERS[array.format],
+        "kvstore": {"driver": "file", "path": f"{array.path}/"},
+        # Whether a chunk has changed is asked once for each opening, not for
+        # each read: a changed array is opened anew, under another revision.
+        "recheck_cached_data": "open",
+    }
+    try:
+        store, _ = chunk_cache.open_store(spec)
+        source: Source = TensorStoreSource(store, str(array.path))
+    except (ValueError, NotImplementedError, TypeError) as error:
+        source = _fallback(array, error)
+    if array.format == "n5":
+        source = TransposedSource(source, tuple(range(len(array.shape)))[::-1])
+    if source.shape != array.shape:
+        raise UnsupportedError(
+            f"{array.path} has the shape {array.shape}, but is read as {source.shape}.",
+            path=array.path,
+        )
+    return source
+
+
+def _fallback(array: ArrayMetadata, error: Exception) -> Source:
+    """Open what TensorStore cannot with zarr-python."""
+    reason = str(error).split(" [source locations")[0]
+    if array.format != "n5":
+        try:
+            return ZarrSource(str(array.path))
+        except NapariDacapoError as second:
+            reason = f"{reason}; {second.message}"
+    raise UnsupportedError(
+        f"{array.path} cannot be read (codecs {', '.join(array.codecs) or 'none'}): {reason[:600]}",
+        path=array.path,
+    ) from error

@@ -1,0 +1,226 @@
+"""Open arrays on disk as volumes: zarr, N5, OME-Zarr and TIFF, always read-only."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_dacapo.errors import ArrayFormatError, ArrayNotFoundError
+from napari_dacapo.store.paths import Roots
+from napari_dacapo.volumes.coordinates import Coordinates, from_attributes
+from napari_dacapo.volumes.elements import open_elements
+from napari_dacapo.volumes.metadata import ArrayMetadata, GroupMetadata, read_metadata
+from napari_dacapo.volumes.ome import multiscale_levels
+from napari_dacapo.volumes.revision import revision_of
+from napari_dacapo.volumes.volume import ArraySource, Identity, Kind, Level, Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from os import PathLike
+
+    import numpy as np
+
+__all__ = ["default_kind", "open_volume", "value_range"]
+
+_LABEL_ROLES = frozenset({"gt", "mask", "segmentation"})
+_LABEL_TYPES = frozenset({"bool", "int32", "int64", "uint32", "uint64"})
+_SEARCHED_FOLDERS = 200
+
+
+def open_volume(
+    path: str | PathLike[str],
+    dataset: str | None = None,
+    *,
+    identity: Identity | None = None,
+    kind: Kind | None = None,
+    voxel_size: Sequence[float] | None = None,
+    offset: Sequence[float] | None = None,
+    axis_names: Sequence[str] | None = None,
+    roots: Iterable[Path] = (),
+) -> Volume:
+    """Open an array on disk as a lazy volume; only metadata is read.
+
+    Parameters
+    ----------
+    path : path-like
+        A container (zarr v2 or v3, N5), an array or OME-Zarr image in it, or
+        a TIFF file.
+    dataset : str, optional
+        Array or image within the container. May not lead out of it.
+    identity : Identity, optional
+        What the volume shows; a raw of no run if not given.
+    kind : {"image", "labels"}, optional
+        How to look at it; from role and dtype if not given.
+    voxel_size, offset : sequence of float, optional
+        Nanometres over the spatial axes; win over what the files say.
+    axis_names : sequence of str, optional
+        One per axis; names of non-spatial axes end in ``^``.
+    roots : iterable of Path, optional
+        Folders besides the container into which links in it may lead.
+
+    Returns
+    -------
+    Volume
+        With its stored coarser levels, if the path is an OME-Zarr image or
+        one of its scales.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        If there is no array, or the container holds several.
+    ArrayFormatError, BrokenFileError
+        If metadata is torn or makes no sense.
+    UnsafeFileError
+        If ``dataset`` would lead out of the container.
+    UnsupportedError
+        If elements are not numbers, or their codec is unknown or unsafe.
+
+    Examples
+    --------
+    >>> volume = open_volume("cells.zarr", "raw")  # doctest: +SKIP
+    >>> volume.data[100]  # still lazy  # doctest: +SKIP
+    """
+    container = Path(os.path.abspath(path))
+    inside = Roots([container, *roots])
+    folder = inside.join(container, *_parts(dataset)) if dataset else container
+    if folder.suffix.lower() in (".tif", ".tiff") and folder.is_file():
+        from napari_dacapo.volumes.tiff import open_tiff
+
+        return open_tiff(
+            folder,
+            identity=identity,
+            kind=kind,
+            voxel_size=voxel_size,
+            offset=offset,
+            axis_names=axis_names,
+        )
+    (array, coordinates), *coarser = _levels(folder, inside)
+    if coordinates is None or any(v is not None for v in (voxel_size, offset, axis_names)):
+        coordinates, coarser = (
+            from_attributes(array, voxel_size=voxel_size, offset=offset, axis_names=axis_names),
+            [],
+        )
+    identity = identity or Identity(run="", dataset=folder.name, role="raw")
+    volume = _place(array, coordinates, identity, kind)
+    levels = [_place(level, at, identity, kind) for level, at in coarser if at is not None]
+    return volume.with_(
+        levels=tuple(
+            Level(level.data, level.voxel_size, level.offset, level.source)
+            for level in levels
+            if level.axis_names == volume.axis_names
+        )
+    )
+
+
+def default_kind(dtype: np.dtype[Any], identity: Identity | None) -> Kind:
+    """Choose how to look at an array: by its role if it has one, or else by dtype."""
+    if identity is not None and identity.run:
+        labels = identity.role in _LABEL_ROLES and dtype.kind != "f"
+    else:
+        labels = dtype.name in _LABEL_TYPES
+    return "labels" if labels else "image"
+
+
+def value_range(dtype: np.dtype[Any], kind: Kind) -> tuple[float, float] | None:
+    """Return the range that a dtype suggests for images; None if it suggests none."""
+    ranges = {"bool": (0.0, 1.0), "uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
+    return None if kind == "labels" else ranges.get(dtype.name)
+
+
+_Found = list[tuple[ArrayMetadata, Coordinates | None]]
+
+
+def _levels(folder: Path, roots: Roots) -> _Found:
+    """Find the array that a path means, and its coarser levels after it."""
+    found = read_metadata(folder)
+    if found is None:
+        raise ArrayNotFoundError(
+            f"{folder} does not exist.",
+            todo="If it lies elsewhere on this machine, add the place to the path map.",
+            path=folder,
+        )
+    if isinstance(found, GroupMetadata):
+        if levels := _image_levels(found, roots):
+            return levels
+        names = ", ".join(_arrays_below(folder))
+        raise ArrayNotFoundError(
+            f"{folder} is no array." if not names else f"{folder} is no array but holds some.",
+            todo=f"Name one of: {names}." if names else "",
+            path=folder,
+        )
+    if not found.attributes.keys() & {"voxel_size", "resolution", "pixelResolution"}:
+        parent = read_metadata(folder.parent)
+        roots = Roots([folder.parent, *roots.folders])
+        levels = _image_levels(parent, roots) if isinstance(parent, GroupMetadata) else []
+        for i, (array, _) in enumerate(levels):
+            if array.path == folder:
+                return levels[i:]
+    return [(found, None)]
+
+
+def _image_levels(group: GroupMetadata, roots: Roots) -> _Found:
+    levels: _Found = []
+    for level in multiscale_levels(group):
+        array = read_metadata(roots.join(group.path, *_parts(level.path)))
+        if not isinstance(array, ArrayMetadata):
+            raise ArrayNotFoundError(
+                f"{group.path / level.path} should be an array.", path=group.path
+            )
+        if len(array.shape) != len(level.coordinates.axis_names):
+            raise ArrayFormatError(
+                f"{array.path} has {len(array.shape)} axes, but its image names "
+                f"{level.coordinates.axis_names}.",
+                path=array.path,
+            )
+        levels.append((array, level.coordinates))
+    return levels
+
+
+def _place(
+    array: ArrayMetadata, coordinates: Coordinates, identity: Identity, kind: Kind | None
+) -> Volume:
+    """Open an array where it lies; non-spatial axes are brought to the front."""
+    names = coordinates.axis_names
+    order = tuple(sorted(range(len(names)), key=lambda axis: not names[axis].endswith("^")))
+    moved = order != tuple(range(len(names)))
+    revision = revision_of(array.path)
+    data = open_elements(array, revision, order if moved else None)
+    kind = kind or default_kind(data.dtype, identity)
+    return Volume(
+        data=data,
+        axis_names=tuple(names[axis] for axis in order),
+        voxel_size=coordinates.voxel_size,
+        offset=coordinates.offset,
+        identity=identity,
+        kind=kind,
+        revision=revision,
+        value_range=value_range(data.dtype, kind),
+        notes=coordinates.notes,
+        source=None if moved else ArraySource(array.path, array.format),
+    )
+
+
+def _parts(dataset: str) -> list[str]:
+    """Split a dataset's name; empty parts say nothing (``/raw``, ``raw/``)."""
+    return [part for part in dataset.split("/") if part]
+
+
+def _arrays_below(folder: Path) -> list[str]:
+    """Return the names of some arrays in a folder, for a message."""
+    found: list[str] = []
+    queue = [folder]
+    for _ in range(_SEARCHED_FOLDERS):
+        if not queue:
+            break
+        place = queue.pop(0)
+        if any((place / name).is_file() for name in (".zarray", "zarr.json", "attributes.json")):
+            if place != folder:
+                found.append(str(place.relative_to(folder)))
+                continue
+        try:
+            with os.scandir(place) as entries:
+                queue += sorted(place / e.name for e in entries if e.is_dir(follow_symlinks=False))
+        except OSError:
+            continue
+    return found[:12]

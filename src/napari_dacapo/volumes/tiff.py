@@ -1,0 +1,122 @@
+"""TIFF files as lazy volumes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from dask.base import tokenize
+
+from napari_dacapo.errors import ArrayFormatError, ArrayNotFoundError, UnsupportedError
+from napari_dacapo.volumes.coordinates import from_attributes
+from napari_dacapo.volumes.lazy_array import LazyArray
+from napari_dacapo.volumes.metadata import ArrayMetadata
+from napari_dacapo.volumes.revision import revision_of
+from napari_dacapo.volumes.sources import reading
+from napari_dacapo.volumes.volume import Identity, Kind, Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["TiffSource", "open_tiff"]
+
+_MAX_ELEMENTS = 2**48
+_MAX_CHUNK_BYTES = 2**31
+
+
+class TiffSource:
+    """The first image of a TIFF file, read tile by tile (or strip by strip).
+
+    Parameters
+    ----------
+    path : Path
+        Opened for each read and closed again, so that the source pickles and
+        leaves no file open.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        with reading(self.path), _zarr_of(self.path) as array:
+            self.shape = tuple(int(n) for n in array.shape)
+            self.dtype = np.dtype(array.dtype)
+            self.chunks = tuple(max(1, int(n)) for n in array.chunks)
+            names = array.attrs.get("_ARRAY_DIMENSIONS", [])
+            self.axes = tuple(str(name) for name in names)
+
+    def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
+        """Read a part; see :class:`~napari_dacapo.volumes.sources.Source`."""
+        with reading(self.path), _zarr_of(self.path) as array:
+            return np.asarray(array[index])
+
+
+class _zarr_of:
+    """The first image of a TIFF file as a zarr array, while the file is open."""
+
+    def __init__(self, path: str) -> None:
+        import tifffile
+
+        self.store = tifffile.imread(path, aszarr=True, level=0)
+
+    def __enter__(self) -> Any:
+        import zarr
+
+        return zarr.open_array(self.store, mode="r")
+
+    def __exit__(self, *error: object) -> None:
+        self.store.close()
+
+
+def open_tiff(
+    path: Path,
+    *,
+    identity: Identity | None = None,
+    kind: Kind | None = None,
+    voxel_size: Sequence[float] | None = None,
+    offset: Sequence[float] | None = None,
+    axis_names: Sequence[str] | None = None,
+) -> Volume:
+    """Open a TIFF file as a lazy volume.
+
+    Where it lies in the world is what the arguments say; voxel size 1 and
+    offset 0 otherwise, for what TIFF files say themselves is unreliable.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.tif`` or ``.tiff`` file.
+    identity, kind, voxel_size, offset, axis_names
+        See :func:`~napari_dacapo.volumes.open_volume`.
+    """
+    from napari_dacapo.volumes.opening import default_kind, value_range
+
+    if not path.is_file():
+        raise ArrayNotFoundError(f"{path} does not exist or is no file.", path=path)
+    source = TiffSource(path)
+    if source.dtype.kind not in "biuf":
+        raise UnsupportedError(f"{path} holds no numbers but {source.dtype}.", path=path)
+    chunk_bytes = int(np.prod(source.chunks, dtype=object)) * source.dtype.itemsize
+    if int(np.prod(source.shape, dtype=object)) > _MAX_ELEMENTS or chunk_bytes > _MAX_CHUNK_BYTES:
+        raise ArrayFormatError(f"{path} claims the absurd shape {source.shape}.", path=path)
+    coordinates = from_attributes(
+        ArrayMetadata(path, "zarr2", source.shape, source.chunks, source.dtype, ()),
+        voxel_size=voxel_size,
+        offset=offset,
+        axis_names=axis_names,
+    )
+    revision = revision_of(path)
+    identity = identity or Identity(run="", dataset=path.name, role="raw")
+    kind = kind or default_kind(source.dtype, identity)
+    return Volume(
+        data=LazyArray.from_source(source, f"{path.name}-{tokenize(str(path), revision)}"),
+        axis_names=coordinates.axis_names,
+        voxel_size=coordinates.voxel_size,
+        offset=coordinates.offset,
+        identity=identity,
+        kind=kind,
+        revision=revision,
+        value_range=value_range(source.dtype, kind),
+        notes=coordinates.notes,
+    )
