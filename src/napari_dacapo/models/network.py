@@ -1,0 +1,233 @@
+"""A checkpoint on a device, ready to run block after block."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_dacapo.errors import PredictionError
+from napari_dacapo.models.build import Model, build_model, load_weights
+from napari_dacapo.models.checkpoints import load_checkpoint
+from napari_dacapo.models.halving import halves
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_dacapo.models.checkpoints import Weights
+
+__all__ = ["Network", "NetworkSpec", "choose_device"]
+
+Shape = tuple[int, ...]
+
+# Networks that stay loaded in this process; a comparison of two needs two.
+_KEPT = 4
+
+
+def choose_device(device: str = "auto") -> str:
+    """Return the device to run on: the one asked for, or the best there is.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", "cuda:N", "mps"}
+        "auto" takes CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    PredictionError
+        If this machine or this torch has no such device.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    kind, _, number = device.partition(":")
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    n_devices = torch.cuda.device_count() if kind == "cuda" else 1
+    if not there.get(kind, False) or (number and not (number.isdigit() and int(number) < n_devices)):
+        have = ", ".join(name for name, is_there in there.items() if is_there)
+        raise PredictionError(
+            f"There is no device {device!r} here.", todo=f"Use 'auto' or one of: {have}."
+        )
+    return device
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Which network to run, as something that can be sent to another process.
+
+    Attributes
+    ----------
+    path : Path
+        The checkpoint.
+    sha256 : str
+        Its SHA-256; the file must still have it when it is loaded.
+    architecture, task : configs
+        What the network is built from.
+    device : str
+        Where it runs; "auto" is decided by the process that runs it.
+    half : bool
+        Whether to run in half precision, where the device is not the CPU.
+    """
+
+    path: Path
+    sha256: str
+    architecture: Any
+    task: Any
+    device: str = "auto"
+    half: bool = False
+
+    def load(self) -> Network:
+        """Return the network, loaded once per process.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is not what it was, or does not fit the config.
+        PredictionError
+            If the device is not there.
+        """
+        key = (self.sha256, str(self.path), choose_device(self.device), self.half)
+        with _lock:
+            network = _networks.get(key)
+            if network is None:
+                network = Network(self, load_checkpoint(self.path))
+                _networks[key] = network
+                while len(_networks) > _KEPT:
+                    _networks.popitem(last=False)
+            _networks.move_to_end(key)
+            return network
+
+
+_lock = threading.Lock()
+_networks: OrderedDict[tuple[Any, ...], Network] = OrderedDict()
+
+
+class Network:
+    """A network in eval mode on its device.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        Which, and where.
+    weights : Weights
+        The content of its checkpoint.
+
+    Attributes
+    ----------
+    model : Model
+        The torch module.
+    device : str
+        Where it runs.
+    splits : int
+        How often a block had to be halved because memory ran out.
+    """
+
+    def __init__(self, spec: NetworkSpec, weights: Weights) -> None:
+        if weights.sha256 != spec.sha256:
+            raise PredictionError(
+                f"Checkpoint {spec.path} is not the file that it was when the prediction began.",
+                todo="Start the prediction again.",
+                path=spec.path,
+            )
+        self.device = choose_device(spec.device)
+        self.model = empty_model(spec.architecture, spec.task, weights)
+        self.model.eval().requires_grad_(False)
+        self.half = spec.half and self.device != "cpu"
+        self.model.to(self.device, torch.float16 if self.half else torch.float32)
+        self.splits = 0
+        self._turn = threading.Lock()
+        self._margin: Shape | None = None
+
+    def run(self, raw: NDArray[Any], *, alone: bool = True) -> NDArray[np.float32]:
+        """Run the network on one block.
+
+        Parameters
+        ----------
+        raw : numpy.ndarray
+            Channels first, then the spatial axes.
+        alone : bool
+            Whether other threads wait meanwhile: torch itself uses all cores
+            for one block, and memory is needed for one block only.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, channels first.
+
+        Raises
+        ------
+        PredictionError
+            If there is not enough memory, even for parts of the block, or
+            the network cannot take this shape.
+        """
+        x = torch.from_numpy(np.ascontiguousarray(raw, dtype=np.float32))[None]
+        if not alone:
+            return self._run(x).numpy()
+        with self._turn:
+            return self._run(x).numpy()
+
+    def _run(self, x: torch.Tensor) -> torch.Tensor:
+        try:
+            return self._forward(x)
+        except (RuntimeError, MemoryError, ValueError) as error:
+            if not is_out_of_memory(error):
+                reason = str(error).partition("\n")[0]
+                raise PredictionError(
+                    f"The network cannot be run on a block of shape {tuple(x.shape[1:])}: {reason}."
+                ) from error
+        # Outside of the handler, whose traceback would keep the tensors alive.
+        if self.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        return self._run_halves(x)
+
+    def _forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            y: torch.Tensor = self.model(x.to(self.device, torch.float16 if self.half else None))
+            return y[0].to("cpu", torch.float32)
+
+    def _run_halves(self, x: torch.Tensor) -> torch.Tensor:
+        shape = tuple(x.shape[2:])
+        parts = halves(self.model, shape)
+        if parts is None:
+            raise PredictionError(
+                f"There is not enough memory on {self.device} for the smallest block "
+                f"that the network can take ({shape}).",
+                todo="Close other programs, use another device, or half precision on a GPU.",
+            )
+        self.splits += 1
+        axis, pieces = parts
+        results = []
+        for piece in pieces:
+            part = x.narrow(axis + 2, piece.begin, piece.length)
+            results.append(self._run(part).narrow(axis + 1, piece.skip, piece.keep))
+        return torch.cat(results, dim=axis + 1)
+
+
+def empty_model(architecture: Any, task: Any, weights: Weights) -> Model:
+    """Build a network straight from a checkpoint's tensors, without drawing weights first.
+
+    The config is compared with the checkpoint before memory is taken, so that
+    a config that asks for terabytes is an error like any other.
+    """
+    with torch.device("meta"):
+        model = build_model(architecture, task, dialect=weights.dialect)
+    load_weights(model, weights)
+    return model
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an exception of torch or numpy means that memory ran out."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
