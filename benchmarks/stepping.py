@@ -1,0 +1,80 @@
+"""Stepping through z in a real window: ours, the same arrays in memory, and ``da.from_zarr``."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+
+from benchmarks.common import Row, ms, percentile, write_run
+from benchmarks.window import new_viewer, step_times
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+SHAPE, CHUNK = (512, 512, 512), (64, 64, 64)
+WARM_UP, STEPS = range(10, 20), range(20, 80)  # crosses a border between chunks
+
+
+def make_arrays(folder: Path) -> tuple[Path, Path]:
+    """Write an image and labels that are neither empty nor noise: both compress as real ones do."""
+    rng = np.random.default_rng(0)
+    root = zarr.open_group(folder / "volume.zarr", mode="w", zarr_format=2)
+    coarse = rng.integers(0, 255, (64, 64, 64), np.uint8)
+    image = np.kron(coarse, np.ones((8, 8, 8), np.uint8)) // 2
+    image += rng.integers(0, 100, SHAPE, np.uint8)
+    ids = rng.integers(0, 2**40, (16, 16, 16)).astype(np.uint64)
+    labels = np.kron(ids, np.ones((32, 32, 32), np.uint64))
+    for name, data in (("raw", image), ("labels", labels)):
+        array = root.create_array(name, shape=SHAPE, chunks=CHUNK, dtype=data.dtype)
+        array[:] = data
+        array.attrs.update(axis_names=["z", "y", "x"], voxel_size=[8, 8, 8], offset=[0, 0, 0])
+    return folder / "volume.zarr" / "raw", folder / "volume.zarr" / "labels"
+
+
+def measure() -> Iterable[Row]:
+    import dask.array as da
+
+    import napari_dacapo
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        raw, labels = make_arrays(folder)
+        write_run(folder / "store", "stepping", raw, labels)
+        run = napari_dacapo.open_store(folder / "store").run("stepping")
+
+        def ours(viewer: Any) -> None:
+            napari_dacapo.add_run(viewer, run)
+
+        def like_ours(load: Callable[[Path], Any]) -> Callable[[Any], None]:
+            def add(viewer: Any) -> None:
+                space = {"scale": (8, 8, 8), "translate": (4, 4, 4), "units": ("nm",) * 3}
+                viewer.add_image(load(raw), contrast_limits=(0, 255), **space)
+                viewer.add_labels(load(labels), **space)
+
+            return add
+
+        in_memory = like_ours(lambda path: zarr.open_array(path, mode="r")[:])
+        from_zarr = like_ours(lambda path: da.from_zarr(str(path)))
+        times = {}
+        for key, add in (("memory", in_memory), ("ours", ours), ("da.from_zarr", from_zarr)):
+            viewer = new_viewer()
+            add(viewer)
+            axis = viewer.dims.ndim - 3
+            step_times(viewer, axis, WARM_UP)
+            times[key] = step_times(viewer, axis, STEPS)
+            viewer.close()
+    medians = {key: statistics.median(values) for key, values in times.items()}
+    late = {key: percentile(values, 95) for key, values in times.items()}
+    for what, of, key, limit in (
+        ("step in z, median", medians, "memory", 1.3),
+        ("step in z, 95th percentile", late, "memory", 1.6),
+        ("step in z, median", medians, "da.from_zarr", 0.7),
+    ):
+        ratio = of["ours"] / of[key]
+        against = f"{key}: {ms(of[key])}"
+        yield Row(what, ms(of["ours"]), against, ratio, f"<= {limit}", ratio <= limit)
