@@ -1,0 +1,92 @@
+"""What ``napari.yaml`` names.
+
+Qt is imported when a widget or dialog is asked for: the reader and the samples
+work without it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_dacapo.reader import get_reader
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_dacapo.viewers.napari.layers import LayerData
+    from napari_dacapo.widgets.runs_widget import RunsWidget
+
+__all__ = [
+    "RunsWidget",
+    "get_reader",
+    "open_training_run",
+    "sample_cell_affinities",
+    "sample_mito_distance",
+    "show_runs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "RunsWidget":
+        from napari_dacapo.widgets.runs_widget import RunsWidget
+
+        return RunsWidget
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def open_training_run(viewer: napari.viewer.Viewer) -> None:
+    """Let the user choose a store and a run of it, and open that run.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where it opens; the dock "Runs" is shown, too.
+    """
+    from qtpy.QtWidgets import QApplication
+
+    from napari_dacapo import preferences
+    from napari_dacapo.widgets.open_dialog import OpenDialog
+
+    dialog = OpenDialog(preferences.recent_stores(), QApplication.activeWindow())
+
+    def open_chosen() -> None:
+        show_runs(viewer).open_store(dialog.store(), run=dialog.run(), show=True)
+
+    dialog.accepted.connect(open_chosen)
+    dialog.open()
+
+
+def show_runs(viewer: napari.viewer.Viewer) -> RunsWidget:
+    """Return the dock "Runs" of a viewer, raised; it is made if there is none.
+
+    The menu and the command line name the dock differently, so an open one is
+    found by its type.
+    """
+    from napari_dacapo.widgets.runs_widget import RunsWidget
+
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, RunsWidget):
+            dock = widget.parentWidget()
+            if dock is not None:
+                dock.show()
+                dock.raise_()
+            return widget
+    _, widget = viewer.window.add_plugin_dock_widget("napari-dacapo", "Runs")
+    return widget
+
+
+def sample_mito_distance() -> list[LayerData]:
+    """Return the layers of a distance run on mitochondria."""
+    return _sample("mito_distance")
+
+
+def sample_cell_affinities() -> list[LayerData]:
+    """Return the layers of an affinities run on cells."""
+    return _sample("cell_affinities")
+
+
+def _sample(name: str) -> list[LayerData]:
+    from napari_dacapo.reader import read_run
+    from napari_dacapo.samples import unpack_sample
+
+    return read_run(unpack_sample(name), name)

@@ -1,0 +1,204 @@
+"""What the user asked for, what a run offers, and what comes of the two.
+
+All values are frozen and nothing here reads a file or knows a window:
+:func:`resolve` turns an intention and an offer into something that can be
+shown. The order of all tuples is the order in which they are offered.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Offer",
+    "SegmentationChoice",
+    "Selection",
+    "nearest",
+    "resolve",
+    "segmentation_choices",
+    "step",
+]
+
+SegmentationSource = Literal["stored", "computed"]
+_NO_OUTPUTS: Mapping[tuple[str, int], tuple[str, ...]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the user asked for; None leaves a part to the run.
+
+    Attributes
+    ----------
+    run, dataset : str or None
+        Names as the config has them.
+    iteration : int or None
+        A validated iteration.
+    parameters : str or None
+        Name of a stored output, or parameters to compute with.
+    segmentation : {"stored", "computed"} or None
+        Where the segmentation comes from.
+    """
+
+    run: str | None = None
+    dataset: str | None = None
+    iteration: int | None = None
+    parameters: str | None = None
+    segmentation: SegmentationSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a run has to show.
+
+    Attributes
+    ----------
+    run : str
+        Its name.
+    datasets : tuple of str
+        Validation datasets first, then training datasets.
+    training : frozenset of str
+        Which of them are training datasets: they have no predictions.
+    iterations : tuple of int
+        Validated iterations, ascending.
+    outputs : mapping of (str, int) to tuple of str
+        Names of the stored outputs, for the datasets and iterations looked at so far.
+    computable : bool
+        Whether a segmentation can be computed from a prediction.
+    """
+
+    run: str
+    datasets: tuple[str, ...] = ()
+    training: frozenset[str] = frozenset()
+    iterations: tuple[int, ...] = ()
+    outputs: Mapping[tuple[str, int], tuple[str, ...]] = field(default=_NO_OUTPUTS)
+    computable: bool = False
+
+    def outputs_of(self, selection: Selection) -> tuple[str, ...]:
+        """Return the stored outputs of the selected dataset and iteration."""
+        if selection.dataset is None or selection.iteration is None:
+            return ()
+        return self.outputs.get((selection.dataset, selection.iteration), ())
+
+    def with_outputs(self, dataset: str, iteration: int, names: tuple[str, ...]) -> Offer:
+        """Return an offer that knows the outputs of one more dataset and iteration."""
+        outputs = {**self.outputs, (dataset, iteration): names}
+        return replace(self, outputs=MappingProxyType(outputs))
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationChoice:
+    """One entry of the chooser of parameters."""
+
+    label: str
+    tooltip: str
+    parameters: str | None = None
+    segmentation: SegmentationSource | None = None
+
+    def matches(self, selection: Selection) -> bool:
+        """Whether this is what is selected."""
+        return (self.parameters, self.segmentation) == (
+            selection.parameters,
+            selection.segmentation,
+        )
+
+
+def resolve(wanted: Selection, offer: Offer) -> Selection:
+    """Turn an intention into something that the run can show.
+
+    What the run has is kept; a dataset that it lacks becomes its first, an
+    iteration that it lacks the last one. Parameters stay while the run has
+    them or computes with them, so that stepping through iterations and
+    datasets compares like with like.
+    """
+    dataset = wanted.dataset if wanted.dataset in offer.datasets else None
+    if dataset is None and offer.datasets:
+        dataset = offer.datasets[0]
+    iteration = wanted.iteration
+    if dataset in offer.training or not offer.iterations:
+        iteration = None
+    elif iteration not in offer.iterations:
+        iteration = offer.iterations[-1]
+    found = Selection(offer.run, dataset, iteration, wanted.parameters, wanted.segmentation)
+    if dataset is not None and iteration is not None and (dataset, iteration) not in offer.outputs:
+        return found  # outputs that nobody listed yet may hold what is wanted
+    choices = segmentation_choices(found, offer)
+    for candidate in (found, replace(found, parameters=None)):
+        if any(choice.matches(candidate) for choice in choices):
+            return candidate
+    return replace(found, parameters=None, segmentation=None)
+
+
+def segmentation_choices(selection: Selection, offer: Offer) -> tuple[SegmentationChoice, ...]:
+    """Return the parameters on offer for the selected dataset and iteration."""
+    outputs = offer.outputs_of(selection)
+    choices = [
+        SegmentationChoice(
+            "automatic", "The stored segmentation; computed where every stored one is empty."
+        )
+    ]
+    choices += [
+        SegmentationChoice(f"stored: {short(name)}", f"As DaCapo stored it: {name}", name, "stored")
+        for name in outputs
+    ]
+    if offer.computable and selection.iteration is not None:
+        choices.append(
+            SegmentationChoice(
+                "computed",
+                "Computed here from the stored prediction, with the task's own parameters "
+                "(distance above 0, the largest class, or the watershed at a bias of 0.5).",
+                None,
+                "computed",
+            )
+        )
+        choices += [
+            SegmentationChoice(
+                f"computed: {short(name)}",
+                f"Computed here from the stored prediction, with {name}",
+                name,
+                "computed",
+            )
+            for name in outputs
+        ]
+    return tuple(choices)
+
+
+def short(name: str) -> str:
+    """Return the name of parameters without what all of a kind have in common.
+
+    >>> short("WatershedPostProcessorParameters(id=2, bias=0.5, context=(32, 32, 32))")
+    'watershed bias=0.5'
+    >>> short("threshold_0.2")
+    'threshold 0.2'
+    """
+    kind, bracket, values = name.partition("PostProcessorParameters(")
+    if not bracket:
+        return name.replace("_", " ", 1)
+    pairs = [pair.strip() for pair in values.rstrip(")").split(", ")]
+    kept = [pair for pair in pairs if "=" in pair and pair.split("=")[0] not in ("id", "context")]
+    return " ".join([kind.lower(), *kept])
+
+
+def step(iterations: tuple[int, ...], iteration: int | None, by: int) -> int | None:
+    """Return the validated iteration `by` places further, or the outermost one."""
+    if not iterations:
+        return None
+    if iteration is None:
+        return iterations[-1]
+    return iterations[max(0, min(_index(iterations, iteration) + by, len(iterations) - 1))]
+
+
+def nearest(iterations: tuple[int, ...], iteration: int) -> int:
+    """Return the validated iteration nearest to one that may not be validated."""
+    return iterations[_index(iterations, iteration)]
+
+
+def _index(iterations: tuple[int, ...], iteration: int) -> int:
+    after = bisect_left(iterations, iteration)
+    around = range(max(0, after - 1), min(after + 1, len(iterations)))
+    return min(around, key=lambda i: abs(iterations[i] - iteration))

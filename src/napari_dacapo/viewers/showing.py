@@ -1,0 +1,121 @@
+"""A selected run as portions to show: what is on disk at once, the computed when it is ready."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_dacapo.errors import NapariDacapoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from napari_dacapo.runs import Run
+    from napari_dacapo.viewers.selection import Selection
+    from napari_dacapo.volumes import Identity, Volume
+
+__all__ = ["Portion", "portions", "stale_slots", "warm"]
+
+WHOLE = 256**3
+"""Voxels up to which a computed volume is computed as a whole before it is shown."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portion:
+    """Volumes that are ready to be shown.
+
+    Attributes
+    ----------
+    volumes : tuple of Volume
+        What is ready now.
+    identities : tuple of Identity
+        Of all volumes of the selection, those of later portions included.
+    notes : tuple of str
+        What to say of the selection: missing parts, notes of the volumes.
+    first, last : bool
+        Where the portion stands in the row.
+    pending : str
+        What is still being computed; empty if nothing is.
+    """
+
+    volumes: tuple[Volume, ...]
+    identities: tuple[Identity, ...]
+    notes: tuple[str, ...]
+    first: bool
+    last: bool
+    pending: str = ""
+
+
+def portions(run: Run, selection: Selection) -> Iterator[Portion]:
+    """Yield the volumes of a selection, those that must be computed last.
+
+    Meant for a thread of its own: a computed volume is yielded when the part
+    that a viewer asks for first has been computed.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        If there is nothing at all to show; says why.
+    """
+    volumes = run.volumes(
+        dataset=selection.dataset,
+        iteration=selection.iteration,
+        parameters=selection.parameters,
+        segmentation=selection.segmentation,
+    )
+    ready = tuple(volume for volume in volumes if volume.identity.variant != "computed")
+    slow = [volume for volume in volumes if volume.identity.variant == "computed"]
+    identities = tuple(volume.identity for volume in volumes)
+    notes = _notes(run, selection, volumes)
+    pending = f"Computing the segmentation of iteration {selection.iteration}…" if slow else ""
+    yield Portion(ready, identities, notes, first=True, last=not slow, pending=pending)
+    for i, volume in enumerate(slow, 1):
+        warm(volume)
+        yield Portion((volume,), identities, notes, first=False, last=i == len(slow))
+
+
+def warm(volume: Volume) -> None:
+    """Compute what a viewer asks for first, so that it need not wait.
+
+    Small volumes are computed as a whole, of larger ones the plane in the
+    middle: results stay in the memory of the post-processing.
+    """
+    if prod(volume.shape) <= WHOLE:
+        np.asarray(volume.data)
+        return
+    axis = len(volume.shape) - len(volume.spatial_shape)
+    middle = volume.shape[axis] // 2
+    np.asarray(volume.data[(slice(None),) * axis + (middle,)])
+
+
+def stale_slots(shown: Iterable[Volume], wanted: Iterable[Identity]) -> list[str]:
+    """Return the slots that would go on showing another iteration of the same run and dataset.
+
+    An iteration that lacks a prediction must not leave that of another one on screen.
+    """
+    wanted = tuple(wanted)
+    places = {(identity.store, identity.run, identity.dataset) for identity in wanted}
+    kept = {identity.slot for identity in wanted}
+    return [
+        volume.identity.slot
+        for volume in shown
+        if volume.identity.iteration is not None
+        and volume.identity.slot not in kept
+        and volume.identity.role in ("prediction", "segmentation")
+        and (volume.identity.store, volume.identity.run, volume.identity.dataset) in places
+    ]
+
+
+def _notes(run: Run, selection: Selection, volumes: Iterable[Volume]) -> tuple[str, ...]:
+    notes: list[str] = []
+    try:
+        if selection.dataset is not None and selection.iteration is not None:
+            notes += run.missing(selection.dataset, selection.iteration)
+    except NapariDacapoError as error:
+        notes.append(str(error))
+    for volume in volumes:
+        notes += [f"{volume.role}: {note}" for note in volume.notes]
+    return tuple(dict.fromkeys(notes))

@@ -1,0 +1,105 @@
+"""The dialog "Open training run…": a folder, then one of its runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout
+
+from napari_dacapo import preferences
+from napari_dacapo.viewers.session import Session
+from napari_dacapo.widgets.activity_strip import ActivityStrip
+from napari_dacapo.widgets.binding import bind
+from napari_dacapo.widgets.run_table import RunTable
+from napari_dacapo.widgets.store_bar import StoreBar
+from napari_dacapo.widgets.worker import start_in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
+
+    from napari_dacapo.viewers.session import StoreState
+
+__all__ = ["OpenDialog"]
+
+
+class OpenDialog(QDialog):
+    """Choose a store and a run of it.
+
+    Parameters
+    ----------
+    recent : sequence of str
+        Stores to offer.
+    parent : QWidget, optional
+        The window that it belongs to.
+    """
+
+    def __init__(self, recent: Sequence[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Open training run")
+        self.resize(760, 460)
+        self._recent = tuple(recent)
+        # A session of its own: looking around here leaves the dock alone.
+        self.session = Session((), start=start_in_thread)
+        self.stores = StoreBar(self)
+        self.stores.more.hide()
+        self.table = RunTable(self)
+        self.activity = ActivityStrip(self)
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel, self
+        )
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.stores)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.activity)
+        layout.addWidget(self.buttons)
+        self.stores.store_chosen.connect(self.look_at)
+        self.table.add_store_clicked.connect(self.stores.ask_for_store)
+        self.table.view.run_activated.connect(lambda _name, _side: self.accept())
+        self.table.view.selectionModel().selectionChanged.connect(self._update_button)
+        self.activity.cancelled.connect(self.session.cancel)
+        self.finished.connect(self.session.close)
+        bind(
+            self,
+            (self.session.store_changed, self._on_store),
+            (self.session.rows_changed, self._on_rows),
+            (self.session.busy_changed, self.activity.tell),
+        )
+        self._on_store(self.session.store_state)
+        self._on_rows()
+        if self._recent:
+            self.look_at(self._recent[0])
+
+    def look_at(self, path: str) -> None:
+        """List the runs of a store; of a run folder, select its run."""
+        self.session.open_store(path, path_map=preferences.path_map())
+
+    def store(self) -> str:
+        """Return the chosen store."""
+        return self.session.store_state.path
+
+    def run(self) -> str | None:
+        """Return the chosen run."""
+        row = self.table.view.current()
+        return row.name if row is not None else None
+
+    def _on_store(self, state: StoreState) -> None:
+        self.stores.set_stores(self._recent, state.path)
+        self._on_rows()
+
+    def _on_rows(self) -> None:
+        session = self.session
+        self.table.show_rows(session.rows, session.store_state, session.listing)
+        if session.selection.run is not None:
+            self.table.view.select(session.selection.run)
+        self._update_button()
+
+    def _update_button(self) -> None:
+        row = self.table.view.current()
+        button = self.buttons.button(QDialogButtonBox.StandardButton.Open)
+        button.setEnabled(row is not None and row.state != "broken")

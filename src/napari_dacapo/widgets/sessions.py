@@ -1,0 +1,42 @@
+"""One session for each viewer, shared by all docks of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from qtpy.QtCore import QObject
+
+from napari_dacapo.viewers.backends import backend_choices
+from napari_dacapo.viewers.session import Session
+from napari_dacapo.widgets.worker import start_in_thread
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+__all__ = ["keep_with_window", "session_of"]
+
+_KEEPER = "napari-dacapo session"
+# Keys are ids: viewers compare by value. A session holds its viewer through its
+# backends, so an id is not used anew while the session lives.
+_sessions: WeakValueDictionary[int, Session] = WeakValueDictionary()
+
+
+def session_of(viewer: Any) -> Session:
+    """Return the session of a viewer, made when it is first asked for."""
+    # napari hands plugins a proxy, a new one each time.
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    session = _sessions.get(id(viewer))
+    if session is None:
+        session = Session(backend_choices(viewer), start=start_in_thread)
+        _sessions[id(viewer)] = session
+    return session
+
+
+def keep_with_window(session: Session, window: QWidget) -> None:
+    """Let a session live until a window is gone, although its docks are closed."""
+    if window.findChild(QObject, _KEEPER) is not None:
+        return
+    keeper = QObject(window)
+    keeper.setObjectName(_KEEPER)
+    keeper.destroyed.connect(session.close)
