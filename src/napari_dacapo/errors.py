@@ -16,6 +16,7 @@ __all__ = [
     "ArrayNotFoundError",
     "BrokenFileError",
     "CheckpointError",
+    "ConfigNotFoundError",
     "LinkError",
     "NapariDacapoError",
     "OptionsError",
@@ -60,10 +61,14 @@ class StoreNotFoundError(NapariDacapoError, FileNotFoundError):
     __str__ = Exception.__str__
 
 
-class RunNotFoundError(NapariDacapoError, KeyError):
-    """The store has no run of that name."""
+class ConfigNotFoundError(NapariDacapoError, KeyError):
+    """The store has no config of that kind and name."""
 
     __str__ = Exception.__str__
+
+
+class RunNotFoundError(ConfigNotFoundError):
+    """The store has no run of that name."""
 
 
 class BrokenFileError(NapariDacapoError, ValueError):
