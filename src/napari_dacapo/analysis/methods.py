@@ -156,6 +156,7 @@ def method_for(
     ArrayFormatError
         If the prediction does not have the channels that the task needs.
     """
+    task_config = getattr(task_config, "sub_task_config", task_config)
     kind = task_config.kind
     if kind in ("distance", "hot_distance"):
         return _threshold_method(kind, parameters, n_channels, dtype)

@@ -1,0 +1,204 @@
+"""The datasets of a run: raw, gt and mask, wherever they can be had."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError, UnsupportedError
+from napari_dacapo.volumes import Identity, Volume
+
+if TYPE_CHECKING:
+    from napari_dacapo.runs.run import Run
+    from napari_dacapo.store.configs import ArrayConfig, DatasetConfig
+
+__all__ = ["COPY_NOTE", "Dataset"]
+
+Split = Literal["train", "validate"]
+InputRole = Literal["raw", "gt", "mask"]
+
+COPY_NOTE = (
+    "This is the copy that the validation made: the original cannot be reached. "
+    "Add its folder to the path map to see all of it."
+)
+
+
+class Dataset:
+    """Arrays that belong together, by name; opened when they are asked for.
+
+    Parameters
+    ----------
+    run : Run
+        Whose dataset it is.
+    config : DatasetConfig
+        From the run's datasplit, or as found by its rules.
+    split : {"train", "validate"}
+        What it is used for.
+
+    Attributes
+    ----------
+    run, config, split
+        As given.
+    """
+
+    def __init__(self, run: Run, config: DatasetConfig, split: Split) -> None:
+        self.run = run
+        self.config = config
+        self.split: Split = split
+
+    def __repr__(self) -> str:
+        return f"<Dataset {self.name!r} ({self.split}) of run {self.run.name!r}>"
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset."""
+        return self.config.name
+
+    @property
+    def weight(self) -> float | None:
+        """How often it is drawn in training, relative to others."""
+        return getattr(self.config, "weight", None)
+
+    @property
+    def raw(self) -> Volume:
+        """What the network sees.
+
+        Raises
+        ------
+        ArrayNotFoundError
+            If neither the original nor a copy can be reached; the message
+            says which folder to map.
+        """
+        return self._array("raw")
+
+    @property
+    def gt(self) -> Volume:
+        """What the network is to learn.
+
+        Raises
+        ------
+        ArrayNotFoundError
+            As for :attr:`raw`, or if the dataset has none.
+        """
+        return self._array("gt")
+
+    @property
+    def mask(self) -> Volume:
+        """Where the ground truth counts.
+
+        Raises
+        ------
+        ArrayNotFoundError
+            As for :attr:`raw`, or if the dataset has none.
+        """
+        return self._array("mask")
+
+    @property
+    def raw_or_none(self) -> Volume | None:
+        """:attr:`raw`, None if it cannot be had."""
+        return self._array_or_none("raw")
+
+    @property
+    def gt_or_none(self) -> Volume | None:
+        """:attr:`gt`, None if it cannot be had."""
+        return self._array_or_none("gt")
+
+    @property
+    def mask_or_none(self) -> Volume | None:
+        """:attr:`mask`, None if it cannot be had or the dataset has none."""
+        return self._array_or_none("mask")
+
+    def copy(self, role: Literal["raw", "gt"]) -> Volume | None:
+        """Return the copy that the first validation made, None if there is none.
+
+        Parameters
+        ----------
+        role : {"raw", "gt"}
+            Which of the two. raw is cut to what the network needs to see of
+            it to predict where gt is.
+        """
+        return self._copies.get(role)
+
+    def why_not(self, role: InputRole) -> str | None:
+        """Return why an array cannot be had; None if it can, or if there is none to be had."""
+        if role == "mask" and self._config_of("mask") is None:
+            return None
+        try:
+            self._array(role)
+        except NapariDacapoError as error:
+            return str(error)
+        return None
+
+    @cached_property
+    def _opened(self) -> dict[InputRole, Volume | NapariDacapoError]:
+        return {}
+
+    @cached_property
+    def _copies(self) -> dict[str, Volume]:
+        if self.split != "validate":
+            return {}
+        from napari_dacapo.runs.stored_arrays import input_copies
+
+        return input_copies(self.run, self.name)
+
+    def _array(self, role: InputRole) -> Volume:
+        if role not in self._opened:
+            try:
+                self._opened[role] = self._open(role)
+            except NapariDacapoError as error:
+                self._opened[role] = error
+        opened = self._opened[role]
+        if isinstance(opened, NapariDacapoError):
+            raise opened
+        return opened
+
+    def _array_or_none(self, role: InputRole) -> Volume | None:
+        try:
+            return self._array(role)
+        except NapariDacapoError:
+            return None
+
+    def _open(self, role: InputRole) -> Volume:
+        config = self._config_of(role)
+        if config is None:
+            raise ArrayNotFoundError(f"Dataset {self.name} of run {self.run.name} has no {role}.")
+        try:
+            return self._original(role, config)
+        except (NapariDacapoError, OSError) as error:
+            # The copies are none of the mask, and only of what was validated.
+            copy = self.copy(role) if role != "mask" else None
+            if copy is not None:
+                return copy.with_notes(COPY_NOTE)
+            if isinstance(error, UnsupportedError | ArrayNotFoundError):
+                raise
+            if isinstance(error, NapariDacapoError):
+                raise
+            raise ArrayNotFoundError(
+                f"Dataset {self.name} of run {self.run.name}: {role} cannot be read: {error}."
+            ) from error
+
+    def _original(self, role: InputRole, config: ArrayConfig) -> Volume:
+        from napari_dacapo.volumes import volume_from_config
+
+        volume = volume_from_config(
+            config,
+            options=self.run.store.options,
+            identity=Identity(self.run.name, self.name, role, store=self.run.store.label),
+            kind="image" if role == "raw" else "labels",
+        )
+        return self._named(volume, role)
+
+    def _named(self, volume: Volume, role: InputRole) -> Volume:
+        task = self.run.task
+        if role == "gt" and volume.channel_axis is None and task.class_names:
+            return volume.with_(class_names=dict(enumerate(task.class_names)))
+        return volume
+
+    def _config_of(self, role: InputRole) -> ArrayConfig | None:
+        from napari_dacapo.runs.datasplit import simple_array_config
+        from napari_dacapo.store.configs import SimpleDataset
+
+        if isinstance(self.config, SimpleDataset):
+            return simple_array_config(self.config, role, self.run.store.options)
+        config: ArrayConfig | None = getattr(self.config, f"{role}_config", None)
+        return config

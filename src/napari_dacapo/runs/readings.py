@@ -1,0 +1,231 @@
+"""What is read of a run from its store, once, and what follows from it."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.runs.best import BestScoreValue, find_best
+from napari_dacapo.runs.row import RunRow
+from napari_dacapo.runs.state import Progress, state_of
+from napari_dacapo.runs.training_stats import TrainingStats
+from napari_dacapo.runs.validation_scores import ValidationScores
+from napari_dacapo.runs.validations import Validations
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_dacapo.runs.store import Store
+    from napari_dacapo.store import TrainingIteration
+    from napari_dacapo.store.configs import Config, RunConfig
+
+__all__ = ["Readings", "last_change", "type_label"]
+
+
+class Readings:
+    """Everything about a run that changes while it trains, as of one moment.
+
+    Each part is read when it is first asked for. What cannot be read is empty
+    and its reason is in :attr:`problem`.
+
+    Parameters
+    ----------
+    store : Store
+        Where the run is.
+    config : RunConfig
+        What it was told to do.
+    """
+
+    def __init__(self, store: Store, config: RunConfig) -> None:
+        self._store = store
+        self._config = config
+
+    @cached_property
+    def training_stats(self) -> TrainingStats:
+        """The losses."""
+        try:
+            return TrainingStats(self._store.stats_store.retrieve_training_stats(self._config.name))
+        except NapariDacapoError as error:
+            return TrainingStats(problem=str(error))
+
+    @cached_property
+    def _last_training(self) -> tuple[TrainingIteration | None, str | None]:
+        """The last entry of the losses, and why it cannot be read."""
+        if "training_stats" in self.__dict__:
+            stats = self.training_stats
+            if len(stats):
+                return stats.iteration_stats[-1], None
+            return None, " ".join(stats.problems) or None
+        try:
+            return self._store.stats_store.last_training_iteration(self._config.name), None
+        except NapariDacapoError as error:
+            return None, str(error)
+
+    @cached_property
+    def validation_scores(self) -> ValidationScores:
+        """The stored scores."""
+        problem = None
+        entries = []
+        try:
+            entries = self._store.stats_store.retrieve_validation_iteration_scores(
+                self._config.name
+            )
+        except NapariDacapoError as error:
+            problem = str(error)
+        return ValidationScores(
+            entries, task=self._config.task_config, datasets=self.dataset_names,
+            outputs=self.validations.outputs, problem=problem,
+        )  # fmt: skip
+
+    @cached_property
+    def validations(self) -> Validations:
+        """The stored arrays, by listing only."""
+        return Validations(self._store.array_store, self._config.name)
+
+    @cached_property
+    def dataset_names(self) -> tuple[str, ...]:
+        """Names of the validation datasets, in the order of the stored scores."""
+        return _validation_names(self._config, self._store, self.validations)
+
+    @cached_property
+    def validated_iterations(self) -> tuple[int, ...]:
+        """Iterations with prediction and output of every validation dataset."""
+        return self.validations.complete(self.dataset_names)
+
+    @cached_property
+    def checkpoints(self) -> tuple[int, ...]:
+        """Iterations with a checkpoint, ascending."""
+        try:
+            return tuple(sorted(self._store.checkpoints.iterations(self._config.name)))
+        except NapariDacapoError:
+            return ()
+
+    @cached_property
+    def iteration(self) -> int:
+        """Iterations done: what the stats say or, where they end earlier, the last checkpoint."""
+        last, _ = self._last_training
+        return max(0 if last is None else last.iteration + 1, *self.checkpoints, 0)
+
+    @cached_property
+    def loss(self) -> float | None:
+        """The last loss, without reading all of them; may be NaN."""
+        last, _ = self._last_training
+        return None if last is None else last.loss
+
+    @cached_property
+    def last_change(self) -> float | None:
+        """When files of the run changed last, seconds since the epoch."""
+        return last_change(self._store.options.runs_base_dir, self._config.name)
+
+    @cached_property
+    def best_score(self) -> BestScoreValue | None:
+        """The best score by the task's own criterion."""
+        return find_best(self.validation_scores, self._config.task_config)
+
+    @cached_property
+    def problem(self) -> str | None:
+        """What is wrong with the run, in one line."""
+        scores = self.validation_scores
+        _, stats_problem = self._last_training
+        problems = [text for text in (self._config.problem, stats_problem) if text]
+        if not scores.iteration_scores:
+            problems.extend(scores.problems)
+        elif not scores.table.stored.any():
+            problems.append(
+                "Validations are stored, but no scores: each evaluation failed. Predictions and "
+                "segmentations can be looked at."
+            )
+        return " ".join(problems) or None
+
+    @cached_property
+    def progress(self) -> Progress:
+        """What the state follows from."""
+        config = self._config
+        return Progress(
+            readable=bool(config.task_config.type_name or config.num_iterations),
+            started=self._started,
+            iteration=self.iteration,
+            num_iterations=config.num_iterations,
+            validation_interval=config.validation_interval,
+            has_validation_data=_validates(config),
+            validated=bool(self.validated_iterations),
+            last_change=self.last_change,
+        )
+
+    def row(self) -> RunRow:
+        """Return what a list of runs shows."""
+        config = self._config
+        return RunRow(
+            name=config.name,
+            task=type_label(config.task_config),
+            architecture=type_label(config.architecture_config),
+            state=state_of(self.progress, time.time()),
+            iteration=self.iteration,
+            num_iterations=config.num_iterations,
+            loss=self.loss,
+            validated_iterations=self.validated_iterations,
+            checkpoints=self.checkpoints,
+            best_score=self.best_score,
+            last_change=self.last_change,
+            problem=self.problem,
+        )
+
+    @property
+    def _started(self) -> bool:
+        if self.iteration or self.validation_scores.iteration_scores:
+            return True
+        return os.path.isdir(self._store.options.runs_base_dir / self._config.name)
+
+
+def type_label(config: Config) -> str:
+    """Return the ``__type__`` of a config without the ending ``Config``."""
+    return config.type_name.removesuffix("Config")
+
+
+def last_change(runs_base_dir: Path, name: str) -> float | None:
+    """Return when files of a run were written last, None if there is nothing but its config."""
+    run = f"{runs_base_dir}/{name}"
+    paths = [
+        f"{runs_base_dir}/stats/training_stats/{name}",
+        f"{runs_base_dir}/stats/validation_scores/{name}",
+        run,
+        f"{run}/checkpoints/iterations",
+    ]
+    container = f"{run}/validation.zarr"
+    with suppress(OSError):
+        newest = max((n for n in os.listdir(container) if n.isdecimal()), key=int, default=None)
+        paths.append(container)
+        if newest is not None:
+            folder = f"{container}/{newest}"
+            paths.append(folder)
+            paths.extend(f"{folder}/{dataset}" for dataset in os.listdir(folder))
+    times = []
+    for path in paths:
+        with suppress(OSError):
+            times.append(os.stat(path).st_mtime)
+    return max(times, default=None)
+
+
+def _validates(config: RunConfig) -> bool:
+    from napari_dacapo.store.configs import SimpleDataSplitConfig
+
+    split = config.datasplit_config
+    return bool(getattr(split, "validate_configs", ())) or isinstance(split, SimpleDataSplitConfig)
+
+
+def _validation_names(config: RunConfig, store: Store, validations: Validations) -> tuple[str, ...]:
+    """Return the names of the validation datasets without opening any."""
+    from napari_dacapo.store.configs import SimpleDataSplitConfig
+
+    split = config.datasplit_config
+    if isinstance(split, SimpleDataSplitConfig):
+        from napari_dacapo.runs.datasplit import find_simple_datasets
+
+        found = find_simple_datasets(split, "validate", store.options)
+        return tuple(dataset.name for dataset in found) or validations.folders
+    configs = getattr(split, "validate_configs", ())
+    return tuple(dataset.name for dataset in configs)

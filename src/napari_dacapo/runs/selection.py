@@ -1,0 +1,197 @@
+"""Which volumes of a run are shown, and why others are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.runs.best import find_best
+from napari_dacapo.runs.score_table import order_parameters
+
+if TYPE_CHECKING:
+    from napari_dacapo.runs.datasets import Dataset
+    from napari_dacapo.runs.run import Run
+    from napari_dacapo.volumes import Volume
+
+__all__ = ["Selection", "select_volumes"]
+
+# Reading all of a mask to find out whether it is empty must not take long.
+_MAX_READ_BYTES = 64 * 2**20
+
+
+@dataclass(slots=True)
+class Selection:
+    """What can be shown of a dataset at an iteration.
+
+    Attributes
+    ----------
+    volumes : list of Volume
+        raw, gt, prediction, segmentation, as far as they are there.
+    missing : list of str
+        Why others are not.
+    """
+
+    volumes: list[Volume] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def select_volumes(
+    run: Run,
+    dataset: Dataset,
+    iteration: int | None,
+    parameters: str | None,
+    segmentation: Literal["stored", "computed"] | None,
+) -> Selection:
+    """Choose the volumes of a dataset, see :meth:`napari_dacapo.runs.Run.volumes`."""
+    if segmentation not in (None, "stored", "computed"):
+        raise ValueError(f"segmentation must be 'stored' or 'computed', not {segmentation!r}.")
+    chosen = Selection()
+    for role in ("raw", "gt"):
+        reason = dataset.why_not(role)  # type: ignore[arg-type]
+        if reason is None:
+            chosen.volumes.append(getattr(dataset, role))
+        else:
+            chosen.missing.append(f"{role}: {reason}")
+    if dataset.split == "train":
+        return chosen
+    if iteration is None:
+        iteration = _last_iteration(run, dataset.name)
+    if iteration is None:
+        chosen.missing.append(_why_no_validation(run, dataset.name))
+        return chosen
+    prediction = _prediction(run, dataset.name, iteration, chosen)
+    if prediction is not None:
+        chosen.volumes.append(prediction)
+    volume = _segmentation(run, dataset.name, iteration, parameters, segmentation, prediction,
+                           chosen)  # fmt: skip
+    if volume is not None:
+        chosen.volumes.append(volume)
+    return chosen
+
+
+def _last_iteration(run: Run, dataset: str) -> int | None:
+    validations = run.validations
+    predicted = [i for i in validations.iterations if validations.has_prediction(i, dataset)]
+    # A validation that is being written is not the one to start with.
+    done = [i for i in predicted if validations.outputs(i, dataset)]
+    return max(done, default=max(predicted, default=None))
+
+
+def _why_no_validation(run: Run, dataset: str) -> str:
+    if not run.iteration:
+        return f"prediction: run {run.name} has not been trained yet."
+    interval = run.validation_interval
+    if 0 < interval <= run.iteration:
+        return (
+            f"prediction: run {run.name} should have been validated every {interval} iterations, "
+            f"but nothing is stored of dataset {dataset}: its validations failed. The "
+            "checkpoints can still predict it."
+        )
+    return f"prediction: run {run.name} validates after {interval} iterations and is not there yet."
+
+
+def _prediction(run: Run, dataset: str, iteration: int, chosen: Selection) -> Volume | None:
+    try:
+        prediction = run.prediction(dataset, iteration)
+    except NapariDacapoError as error:
+        chosen.missing.append(f"prediction: {error}")
+        return None
+    if prediction is None:
+        known = ", ".join(map(str, run.validations.iterations)) or "none"
+        chosen.missing.append(
+            f"prediction: none is stored of dataset {dataset} at iteration {iteration}; "
+            f"validated iterations: {known}."
+        )
+    return prediction
+
+
+def _segmentation(
+    run: Run,
+    dataset: str,
+    iteration: int,
+    parameters: str | None,
+    wanted: Literal["stored", "computed"] | None,
+    prediction: Volume | None,
+    chosen: Selection,
+) -> Volume | None:
+    if wanted == "computed":
+        return _computed(run, parameters, prediction, chosen)
+    names = order_parameters(run.validations.outputs(iteration, dataset))
+    outputs = run.outputs(dataset, iteration)
+    for name in names:
+        if name not in outputs:
+            chosen.missing.append(
+                f"segmentation {name}: {_why_broken(run, dataset, iteration, name)}"
+            )
+    if wanted is None and not any(_has_content(volume) for volume in outputs.values()):
+        computed = _computed(run, None if parameters in names else parameters, prediction, None)
+        if computed is not None:
+            return computed.with_notes(*_why_computed(outputs))
+    if parameters is not None and parameters not in outputs:
+        if wanted is None and parameters not in names:
+            return _computed(run, parameters, prediction, chosen)
+        stored = ", ".join(outputs) or "none"
+        chosen.missing.append(
+            f"segmentation: {parameters} is not stored at iteration {iteration}; stored: {stored}."
+        )
+        return None
+    if not outputs:
+        chosen.missing.append(
+            f"segmentation: none is stored of dataset {dataset} at iteration {iteration}."
+        )
+        return None
+    return outputs[parameters or _default_parameters(run, dataset, outputs)]
+
+
+def _default_parameters(run: Run, dataset: str, outputs: dict[str, Volume]) -> str:
+    """Choose the parameters with the best score so far, or else the first that show anything."""
+    scores = run.validation_scores
+    best = find_best(scores, run.task, dataset=dataset) if dataset in scores.datasets else None
+    if best is not None and best.parameters in outputs:
+        return best.parameters
+    with_content = (name for name, volume in outputs.items() if _has_content(volume))
+    return next(with_content, next(iter(outputs)))
+
+
+def _computed(
+    run: Run, parameters: str | None, prediction: Volume | None, chosen: Selection | None
+) -> Volume | None:
+    from napari_dacapo.analysis import segment
+
+    reason = "it is computed from the prediction, which is missing."
+    if prediction is not None:
+        try:
+            return segment(prediction, run.task, parameters)
+        except NapariDacapoError as error:
+            reason = str(error)
+    if chosen is not None:
+        chosen.missing.append(f"segmentation: {reason}")
+    return None
+
+
+def _why_computed(outputs: dict[str, Volume]) -> list[str]:
+    if not outputs:
+        return ["No segmentation is stored: this one is computed from the prediction."]
+    names = ", ".join(outputs)
+    return [f"Every stored segmentation is empty ({names}): this one is computed instead."]
+
+
+def _why_broken(run: Run, dataset: str, iteration: int, parameters: str) -> str:
+    from napari_dacapo.runs.stored_arrays import open_output
+
+    try:
+        open_output(run, dataset, iteration, parameters)
+    except NapariDacapoError as error:
+        return str(error)
+    return "it was being written; look again."
+
+
+def _has_content(volume: Volume) -> bool:
+    """Return whether a mask shows anything; a large one with chunks is taken to."""
+    from napari_dacapo.volumes import is_empty
+
+    empty = is_empty(volume)
+    if empty is None and volume.data.nbytes <= _MAX_READ_BYTES:
+        empty = is_empty(volume, read=True)
+    return not empty

@@ -1,0 +1,92 @@
+"""How far a run has got, as one word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["QUIET_SECONDS", "STATES", "Progress", "state_of"]
+
+STATES = (
+    "configured",
+    "training",
+    "trained",
+    "validated",
+    "failed validations",
+    "finished",
+    "broken",
+)
+QUIET_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a run's state depends on.
+
+    Attributes
+    ----------
+    readable : bool
+        Whether its config makes a run at all.
+    started : bool
+        Whether anything but the config is stored.
+    iteration : int
+        Iterations done.
+    num_iterations, validation_interval : int
+        As configured; 0 if not known.
+    has_validation_data : bool
+        Whether validation datasets are configured.
+    validated : bool
+        Whether any validation is complete: prediction and output of every
+        dataset.
+    last_change : float or None
+        When its files changed last, in seconds since the epoch.
+    """
+
+    readable: bool
+    started: bool
+    iteration: int
+    num_iterations: int
+    validation_interval: int
+    has_validation_data: bool
+    validated: bool
+    last_change: float | None
+
+
+def state_of(progress: Progress, now: float) -> str:
+    """Return the state of a run.
+
+    The first that holds:
+
+    1. ``"broken"``: the config cannot be read.
+    2. ``"configured"``: nothing but the config is stored.
+    3. ``"training"``: not all iterations are done, and files changed within
+       the last ten minutes.
+    4. ``"failed validations"``: a validation was due (there are validation
+       datasets, and the interval has passed), but not one is complete.
+    5. ``"finished"``: all iterations are done.
+    6. ``"validated"``: some validation is complete.
+    7. ``"trained"``: some iterations are done.
+    8. ``"configured"``: files are there, but no iteration was done.
+
+    Parameters
+    ----------
+    progress : Progress
+        What is known.
+    now : float
+        Seconds since the epoch, by the clock of `progress.last_change`.
+    """
+    if not progress.readable:
+        return "broken"
+    if not progress.started:
+        return "configured"
+    all_done = 0 < progress.num_iterations <= progress.iteration
+    last = progress.last_change
+    if not all_done and last is not None and now - last <= QUIET_SECONDS:
+        return "training"
+    due = progress.has_validation_data and 0 < progress.validation_interval <= progress.iteration
+    if due and not progress.validated:
+        return "failed validations"
+    if all_done:
+        return "finished"
+    if progress.validated:
+        return "validated"
+    return "trained" if progress.iteration else "configured"

@@ -1,0 +1,129 @@
+"""What is stored of each validation, by listing folders only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from napari_dacapo.errors import NapariDacapoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from napari_dacapo.store import LocalArrayStore
+
+__all__ = ["StoredValidation", "Validations", "is_array"]
+
+_ARRAY_FILES = (".zarray", "zarr.json", "attributes.json")
+
+
+def is_array(path: Path) -> bool:
+    """Return whether a folder holds an array's metadata (DaCapo writes no group files)."""
+    return any((path / name).is_file() for name in _ARRAY_FILES)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValidation:
+    """What one validation left behind.
+
+    Attributes
+    ----------
+    iteration : int
+        Training iterations done.
+    predictions : frozenset of str
+        Folders of datasets with a prediction.
+    outputs : mapping of str to tuple of str
+        Names of the outputs in each folder that has any.
+    """
+
+    iteration: int
+    predictions: frozenset[str]
+    outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """Folders of datasets with anything in them."""
+        return self.predictions | self.outputs.keys()
+
+    def folder(self, dataset: str) -> str | None:
+        """Return the folder of a dataset by its name, None if nothing is stored."""
+        return next((name for name in folder_names(dataset) if name in self.folders), None)
+
+    def is_complete(self, datasets: Iterable[str]) -> bool:
+        """Return whether each of the datasets has a prediction and an output."""
+        folders = [self.folder(dataset) for dataset in datasets]
+        return bool(folders) and all(
+            folder is not None and folder in self.predictions and folder in self.outputs
+            for folder in folders
+        )
+
+
+class Validations:
+    """What all validations of a run left behind, as it was when first asked for.
+
+    Parameters
+    ----------
+    array_store : LocalArrayStore
+        Where the arrays are.
+    run : str
+        Name of the run.
+    """
+
+    def __init__(self, array_store: LocalArrayStore, run: str) -> None:
+        self._array_store = array_store
+        self._run = run
+
+    @cached_property
+    def iterations(self) -> tuple[int, ...]:
+        """Iterations of which anything is stored, ascending."""
+        try:
+            return tuple(sorted(self._array_store.validated_iterations(self._run)))
+        except NapariDacapoError:
+            return ()
+
+    @cached_property
+    def stored(self) -> Mapping[int, StoredValidation]:
+        """All of them, by iteration."""
+        return {iteration: self._look(iteration) for iteration in self.iterations}
+
+    @cached_property
+    def folders(self) -> tuple[str, ...]:
+        """Folders of all datasets of which anything is stored, sorted."""
+        return tuple(sorted({name for found in self.stored.values() for name in found.folders}))
+
+    def complete(self, datasets: Sequence[str]) -> tuple[int, ...]:
+        """Return the iterations at which every one of the datasets was validated."""
+        return tuple(i for i, found in self.stored.items() if found.is_complete(datasets))
+
+    def outputs(self, iteration: int, dataset: str) -> tuple[str, ...]:
+        """Return the names of the stored outputs, empty if there are none."""
+        found = self.stored.get(iteration)
+        folder = found.folder(dataset) if found else None
+        return found.outputs.get(folder, ()) if found and folder else ()
+
+    def has_prediction(self, iteration: int, dataset: str) -> bool:
+        """Return whether a prediction is stored."""
+        found = self.stored.get(iteration)
+        return found is not None and found.folder(dataset) in found.predictions
+
+    def _look(self, iteration: int) -> StoredValidation:
+        predictions: set[str] = set()
+        outputs: dict[str, tuple[str, ...]] = {}
+        store, run = self._array_store, self._run
+        try:
+            for folder in store.dataset_folders(run, iteration):
+                if is_array(store.validation_prediction_array(run, iteration, folder).path):
+                    predictions.add(folder)
+                if names := tuple(store.output_names(run, iteration, folder)):
+                    outputs[folder] = names
+        except NapariDacapoError:
+            # A name that leads out of the store: what is fine so far is kept.
+            pass
+        return StoredValidation(iteration, frozenset(predictions), outputs)
+
+
+def folder_names(dataset: str) -> tuple[str, str]:
+    """Return the folders in which a dataset's validation may lie: DaCapo has used two."""
+    return f"ds_{dataset.replace('/', '_')}", dataset
