@@ -24,7 +24,7 @@ LAYERS = (
     {"models", "analysis"},
     {"runs"},
     {"viewers"},
-    {"widgets", "preferences", "view", "commands", "cli"},
+    {"widgets", "preferences", "reader", "view", "commands", "cli"},
 )
 LAYER = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
@@ -34,7 +34,7 @@ ONLY_IN = {
     "neuroglancer": ("viewers/neuroglancer/", "view.py"),
     "pymongo": ("store/mongo.py",),
     "bson": ("store/mongo.py",),
-    "qtpy": ("widgets/", "viewers/napari/", "commands.py"),
+    "qtpy": ("widgets/", "viewers/napari/", "commands.py", "cli/window.py"),
     "superqt": ("widgets/", "viewers/napari/", "commands.py"),
     "pyqtgraph": ("widgets/",),
     "typer": ("cli/", "cli.py"),

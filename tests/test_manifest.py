@@ -121,9 +121,9 @@ def preference_keys() -> set[tuple[str, str]]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
-        names = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+        names = [arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant)]
         called = getattr(node.func, "id", "")
-        if called in {"_get", "_set"} and len(names) >= 2:
+        if called in {"_get", "_set"} and len(names) == 2:
             pairs.add((names[0], names[1]))
         elif called == "_get_map":
             pairs.add(("stores", names[0]))

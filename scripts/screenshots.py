@@ -1,0 +1,83 @@
+"""Make the pictures of README.md and docs/guide.md: real windows with the sample runs.
+
+    make screenshots
+
+Settings and recent stores of whoever runs this are neither shown nor changed.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_dacapo.viewers.session import Session
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+
+
+def picture(
+    name: str, run_name: str, change: Callable[[Any, Session], None], **wanted: Any
+) -> None:
+    """Open a sample run in a window of its own, change something, save a picture."""
+    import napari_dacapo
+    from napari_dacapo.cli import window
+    from napari_dacapo.samples import unpack_sample
+
+    run = napari_dacapo.open_store(unpack_sample(run_name)).run(run_name)
+    viewer = window.new_window()
+    try:
+        session = window.open_in_dock(viewer, run, **wanted)
+        window.wait_until_shown(session)
+        change(viewer, session)
+        window.wait_until_shown(session)
+        path = IMAGES / f"{name}.png"
+        window.save_picture(viewer, path)
+        print(f"{path} ({path.stat().st_size // 1024} kB)")
+    finally:
+        viewer.close()
+
+
+def as_it_opens(viewer: Any, session: Session) -> None:
+    pass
+
+
+def side_by_side(viewer: Any, session: Session) -> None:
+    session.show("side by side")
+
+
+def in_3d(viewer: Any, session: Session) -> None:
+    viewer.dims.ndisplay = 3
+    for layer in viewer.layers:
+        layer.visible = layer.name.endswith(("raw", "segmentation"))
+        if layer.name.endswith("segmentation") and hasattr(layer, "contour"):
+            layer.contour = 0
+    viewer.reset_view()
+
+
+def details(viewer: Any, session: Session) -> None:
+    from napari_dacapo.commands import show_runs
+
+    tabs = show_runs(viewer).tabs
+    tabs.setCurrentIndex(tabs.count() - 1)
+
+
+def main() -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["NAPARI_CONFIG"] = f"{home}/settings.yaml"
+        os.environ["XDG_CACHE_HOME"] = f"{home}/.cache"
+        os.environ["XDG_CONFIG_HOME"] = f"{home}/.config"
+        picture("mito_distance", "mito_distance", as_it_opens)
+        picture("side_by_side", "mito_distance", side_by_side, iteration=900)
+        picture("cell_affinities", "cell_affinities", as_it_opens)
+        picture("in_3d", "mito_distance", in_3d)
+        picture("details", "mito_distance", details)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""What the commands have in common: options, finding a run, printing."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from napari_dacapo.runs import Run, Store
+
+__all__ = [
+    "JsonOption",
+    "PathMapOption",
+    "StoreOption",
+    "console",
+    "find_run",
+    "find_store",
+    "plain",
+    "print_json",
+]
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        "-s",
+        metavar="PATH",
+        help="Store folder, run folder or options file. Default: NAPARI_DACAPO_STORE, then the "
+        "dacapo.yaml that DaCapo itself would use.",
+    ),
+]
+PathMapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--path-map",
+        "-m",
+        metavar="A=B",
+        help="Paths that runs name as A… lie at B… here; may be given several times.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def find_store(path: str | None, path_map: Sequence[str] | None = None) -> Store:
+    """Open the store that the options name."""
+    from napari_dacapo.options import parse_map
+    from napari_dacapo.runs import open_store
+
+    return open_store(path, path_map=parse_map(path_map) if path_map else None)
+
+
+def find_run(run: str, path: str | None, path_map: Sequence[str] | None = None) -> Run:
+    """Return the run of that name, or in that folder if the name is a path.
+
+    Parameters
+    ----------
+    run : str
+        A run's name, its folder, or the ``validation.zarr`` in it.
+    path : str or None
+        The store; not needed for a folder.
+    path_map : sequence of str, optional
+        Entries ``A=B``.
+    """
+    from napari_dacapo.errors import StoreNotFoundError
+    from napari_dacapo.options import locate_store
+
+    if path is None and Path(run).exists():
+        try:
+            location = locate_store(run)
+        except StoreNotFoundError:
+            location = None  # some other folder that happens to have the name
+        if location is not None and location.run_name is not None:
+            return find_store(run, path_map).run(location.run_name)
+    return find_store(path, path_map).run(run)
+
+
+def console() -> Console:
+    """Return a console for tables: as wide as the terminal, as wide as needed for a pipe."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 1000, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON that every reader takes: NaN and infinity become null."""
+    print(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """Return mappings, sequences and numbers as JSON knows them."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else None

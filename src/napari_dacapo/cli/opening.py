@@ -1,0 +1,137 @@
+"""``napari-dacapo open`` and ``napari-dacapo demo``: a run in a napari window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run
+from napari_dacapo.cli.screen import has_screen, need_screen
+from napari_dacapo.errors import NapariDacapoError, RunNotFoundError
+
+if TYPE_CHECKING:
+    from napari_dacapo.runs import Run
+
+__all__ = ["demo", "open_run"]
+
+DEMO_PICTURE = Path("demo.png")
+
+ScreenshotOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--screenshot",
+        metavar="PNG",
+        help="Save a picture of the window and leave; works without a screen, too (xvfb-run).",
+    ),
+]
+
+
+def open_run(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Name or folder of a run.")],
+    store: StoreOption = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Validation dataset. Default: the first with something.")
+    ] = None,
+    iteration: Annotated[
+        int | None, typer.Option(help="Validated iteration. Default: the last.")
+    ] = None,
+    parameters: Annotated[
+        str | None,
+        typer.Option(help="Parameters of the segmentation, as named by show or as a number."),
+    ] = None,
+    segmentation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="stored|computed",
+            help="As stored, or computed from the prediction. Default: stored unless empty.",
+        ),
+    ] = None,
+    path_map: PathMapOption = None,
+    screenshot: ScreenshotOption = None,
+) -> None:
+    """Open a run in napari: raw, ground truth, prediction and segmentation as layers.
+
+    \b
+    Examples:
+      napari-dacapo open mito_distance --store /nrs/lab/dacapo
+      napari-dacapo open /nrs/lab/dacapo/mito_distance --iteration 1500
+      napari-dacapo open my_run --path-map /nrs/lab=/mnt/lab --path-map /groups=/mnt/groups
+      napari-dacapo open my_run --screenshot my_run.png
+    """
+    if segmentation not in (None, "stored", "computed"):
+        raise typer.BadParameter("--segmentation is stored or computed.")
+    found = find_run(run, store, path_map)
+    _check(found, dataset, iteration)
+    _check_picture(screenshot)
+    need_screen(for_picture=screenshot is not None)
+    _show(found, dataset, iteration, parameters, segmentation, screenshot)  # type: ignore[arg-type]
+
+
+def demo(
+    sample: Annotated[
+        str, typer.Argument(help="mito_distance or cell_affinities.")
+    ] = "mito_distance",
+    screenshot: ScreenshotOption = None,
+) -> None:
+    """Open a real training run that comes with this package.
+
+    Without a screen, a picture is saved as demo.png.
+
+    \b
+    Examples:
+      napari-dacapo demo
+      napari-dacapo demo cell_affinities
+      napari-dacapo demo --screenshot demo.png
+    """
+    from napari_dacapo.samples import unpack_sample
+
+    if screenshot is None and not has_screen():
+        screenshot = DEMO_PICTURE
+    _check_picture(screenshot)
+    folder = unpack_sample(sample)
+    need_screen(for_picture=screenshot is not None)
+    _show(find_run(str(folder), None), None, None, None, None, screenshot)
+
+
+def _check(run: Run, dataset: str | None, iteration: int | None) -> None:
+    """Say what is not there before a window opens."""
+    names = [known.name for known in run.datasplit.validate + run.datasplit.train]
+    if dataset is not None and dataset not in names:
+        raise RunNotFoundError(
+            f"Run {run.name} has no dataset {dataset!r}.", todo=f"It has: {', '.join(names)}."
+        )
+    if iteration is not None and iteration not in run.validated_iterations:
+        known = ", ".join(map(str, run.validated_iterations)) or "none"
+        raise RunNotFoundError(
+            f"Run {run.name} was not validated at iteration {iteration}.",
+            todo=f"Validated iterations: {known}.",
+        )
+
+
+def _check_picture(screenshot: Path | None) -> None:
+    if screenshot is not None and not screenshot.absolute().parent.is_dir():
+        raise NapariDacapoError(f"There is no folder {screenshot.absolute().parent}.")
+
+
+def _show(
+    run: Run,
+    dataset: str | None,
+    iteration: int | None,
+    parameters: str | None,
+    segmentation: Literal["stored", "computed"] | None,
+    screenshot: Path | None,
+) -> None:
+    from napari_dacapo.cli.window import show_run
+
+    show_run(
+        run,
+        dataset=dataset,
+        iteration=iteration,
+        parameters=parameters,
+        segmentation=segmentation,
+        screenshot=screenshot,
+    )
+    if screenshot is not None:
+        typer.echo(f"Saved {screenshot.absolute()}")

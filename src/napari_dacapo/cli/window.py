@@ -1,0 +1,137 @@
+"""A napari window with the dock "Runs" and one run in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_dacapo.errors import NapariDacapoError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_dacapo.runs import Run
+    from napari_dacapo.viewers.session import Session
+
+__all__ = ["new_window", "open_in_dock", "save_picture", "show_run", "wait_until_shown"]
+
+PATIENCE = 300_000
+"""Milliseconds that a picture waits for what is computed."""
+
+
+def show_run(
+    run: Run,
+    *,
+    dataset: str | None = None,
+    iteration: int | None = None,
+    parameters: str | None = None,
+    segmentation: Literal["stored", "computed"] | None = None,
+    screenshot: Path | None = None,
+) -> None:
+    """Open a window with a run, and stay until it is closed or photographed.
+
+    Parameters
+    ----------
+    run : Run
+        What to show.
+    dataset, iteration, parameters, segmentation : optional
+        As in :func:`napari_dacapo.add_run`.
+    screenshot : Path, optional
+        Where to save a picture of the window; the window is closed then.
+
+    Raises
+    ------
+    NapariDacapoError
+        With `screenshot`: if the run could not be shown.
+    """
+    import napari
+
+    viewer = new_window()
+    wanted = {
+        "dataset": dataset,
+        "iteration": iteration,
+        "parameters": parameters,
+        "segmentation": segmentation,
+    }
+    session = open_in_dock(viewer, run, **wanted)
+    if screenshot is None:
+        napari.run()
+        return
+    try:
+        wait_until_shown(session)
+        save_picture(viewer, screenshot)
+    finally:
+        viewer.close()
+
+
+def new_window() -> Any:
+    """Return a viewer in a window of a size that shows canvas and dock."""
+    import napari
+
+    viewer = napari.Viewer(title="napari-dacapo")
+    viewer.window.resize(1600, 1000)
+    return viewer
+
+
+def open_in_dock(viewer: Any, run: Run, **wanted: Any) -> Session:
+    """Open a run through the dock "Runs", which goes on showing its store.
+
+    Returns
+    -------
+    Session
+        The dock's state; the run is on its way when this returns.
+    """
+    from napari_dacapo.commands import show_runs
+
+    session: Session = show_runs(viewer).session
+    options = run.store.options
+    chosen = {key: value for key, value in wanted.items() if value is not None}
+
+    def show() -> None:
+        if session.facts is None or session.facts.name != run.name:
+            return
+        session.facts_changed.disconnect(show)
+        if chosen:
+            session.select(**chosen)
+        session.show("stacked")
+
+    session.facts_changed.connect(show)
+    session.open_store(
+        str(options.source or options.runs_base_dir), path_map=options.path_map, select=run.name
+    )
+    return session
+
+
+def wait_until_shown(session: Session) -> None:
+    """Handle the window's events until everything has been read, computed and shown.
+
+    Raises
+    ------
+    NapariDacapoError
+        If that failed, with the reason; or if it takes too long.
+    """
+    from qtpy.QtCore import QElapsedTimer
+    from qtpy.QtWidgets import QApplication
+
+    failures: list[str] = []
+    session.failed.connect(failures.append)
+    clock = QElapsedTimer()
+    clock.start()
+    try:
+        while not failures:
+            QApplication.processEvents()
+            if session.store_state.status == "failed":
+                failures.append(session.store_state.problem)
+            elif session.facts is not None and session.on_screen() and not session.busy:
+                break
+            elif clock.elapsed() > PATIENCE:
+                failures.append("The run did not appear in time.")
+    finally:
+        session.failed.disconnect(failures.append)
+    if failures:
+        raise NapariDacapoError(failures[0])
+    QApplication.processEvents()
+
+
+def save_picture(viewer: Any, path: Path) -> None:
+    """Save a picture of the whole window."""
+    viewer.screenshot(path=str(path), canvas_only=False, flash=False)
