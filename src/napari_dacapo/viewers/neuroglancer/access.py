@@ -14,11 +14,14 @@ import ipaddress
 import secrets
 import socket
 import warnings
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, Rule
 from tornado.web import Application, RequestHandler
+
+if TYPE_CHECKING:
+    from tornado.httputil import HTTPServerRequest
 
 __all__ = [
     "guard_host",

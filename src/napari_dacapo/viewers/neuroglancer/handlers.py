@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tornado.iostream import StreamClosedError
@@ -18,6 +17,9 @@ from napari_dacapo.viewers.neuroglancer.access import same_token
 from napari_dacapo.viewers.neuroglancer.served import FileChunk, ServedVolume
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+
     from napari_dacapo.viewers.neuroglancer.server import VolumeServer
 
 __all__ = ["VolumeHandler", "parse_range"]
@@ -80,7 +82,7 @@ class VolumeHandler(RequestHandler):
             return self._refuse(410, "This volume is no longer served.")
         pool = self._server.computing if served.computes(key) else self._server.files
         try:
-            answer = await self._in(pool, lambda: _load(served, key))
+            answer = await self._in(pool, partial(_load, served, key))
             if answer is None:
                 return self._refuse(404, "There is no such chunk.")
             await self._send(answer, key)
@@ -110,13 +112,14 @@ class VolumeHandler(RequestHandler):
     async def _send(self, answer: bytes | _OpenFile, key: str) -> None:
         is_json = key.endswith((".zarray", ".zattrs", ".zgroup", ".json", "/info"))
         size = len(answer) if isinstance(answer, bytes) else answer.size
-        part: range | None = range(size)
         header = self.request.headers.get("Range")
+        part = range(size)
         if header is not None:
-            part = parse_range(header, size)
-            if part is None:
+            asked = parse_range(header, size)
+            if asked is None:
                 self.set_header("Content-Range", f"bytes */{size}")
                 return self._refuse(416, "There are no such bytes.")
+            part = asked
             self.set_status(206)
             self.set_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{size}")
         self.set_header("Accept-Ranges", "bytes")
@@ -129,9 +132,7 @@ class VolumeHandler(RequestHandler):
             return None
         for begin in range(part.start, part.stop, _PIECE):
             count = min(_PIECE, part.stop - begin)
-            self.write(
-                await self._in(self._server.files, lambda b=begin, n=count: answer.read(b, n))
-            )
+            self.write(await self._in(self._server.files, partial(answer.read, begin, count)))
             await self.flush()
         return None
 

@@ -8,18 +8,17 @@ bytes. Methods may read disks and compute: they are called on worker threads.
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import stat
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_dacapo.errors import ArrayNotFoundError, BrokenFileError, UnsupportedError
+from napari_dacapo.viewers.appearance import appearance
 from napari_dacapo.viewers.neuroglancer.blocks import read_region
 from napari_dacapo.viewers.neuroglancer.zarr_metadata import (
     ZarrFormat,
@@ -32,16 +31,18 @@ from napari_dacapo.viewers.neuroglancer.zarr_metadata import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     import dask.array as da
 
     from napari_dacapo.volumes import ArraySource, Volume
 
-__all__ = ["FileChunk", "ServedVolume", "client_dtype"]
+__all__ = ["FileChunk", "ServedVolume", "client_dtype", "convert", "named_labels"]
 
 _METADATA_FILES = {"zarr2": ".zarray", "zarr3": "zarr.json"}
 _MAX_METADATA_BYTES = 2**20
 _SERVED_EDGE = {1: 2**16, 2: 256, 3: 64}
-_MAX_CHANNELS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def client_dtype(volume: Volume) -> str:
     kind, size = volume.dtype.kind, volume.dtype.itemsize
     if kind == "b":
         return "uint8"
-    if kind == "f":
+    if kind == "f" and volume.kind == "image":
         return "float32"
     if kind in "ui" and size <= 8:
         if kind == "i" and volume.kind == "labels":
@@ -155,7 +156,7 @@ class ServedVolume:
 
     def _classes(self) -> bytes | None:
         """Names of label values, as neuroglancer's segment properties."""
-        names = self.volume.class_names
+        names = named_labels(self.volume)
         if not names:
             return None
         inline = {
@@ -245,7 +246,7 @@ class _ServedLevel:
         return tuple(chunks)
 
     def _chunk_index(self, key: str) -> tuple[int, ...] | None:
-        """The grid position of a chunk's key; None if it is not the key of a chunk."""
+        """Return the grid position of a chunk's key; None if it is not the key of a chunk."""
         metadata = self._resolve()
         if self._format == 2:
             chunks, prefix = metadata["chunks"], ""
@@ -304,6 +305,11 @@ class _ServedLevel:
             whole[tuple(slice(0, n) for n in part.shape)] = part
             part = whole
         return np.ascontiguousarray(part).tobytes()
+
+
+def named_labels(volume: Volume) -> Mapping[int, str]:
+    """Return the names of label values that a viewer shows; empty for instances."""
+    return appearance(volume).class_names if volume.kind == "labels" else {}
 
 
 def convert(part: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:

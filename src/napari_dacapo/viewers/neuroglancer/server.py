@@ -31,7 +31,7 @@ from napari_dacapo.viewers.neuroglancer.access import (
     warn_if_open,
 )
 from napari_dacapo.viewers.neuroglancer.handlers import VolumeHandler
-from napari_dacapo.viewers.neuroglancer.served import ServedVolume
+from napari_dacapo.viewers.neuroglancer.served import ServedVolume, named_labels
 
 if TYPE_CHECKING:
     from napari_dacapo.volumes import Volume
@@ -140,7 +140,7 @@ class VolumeServer:
 
     def class_names_url(self, volume: Volume) -> str | None:
         """Return the data source URL of a volume's class names; None without any."""
-        if not volume.class_names:
+        if not named_labels(volume):
             return None
         self.serve(volume)
         slot, generation = _address(volume)

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from napari_dacapo.volumes import Volume
 
 __all__ = [
+    "MAX_CHANNELS",
     "MAX_CHUNK_BYTES",
     "ZarrFormat",
     "array_metadata",
     "client_axis_names",
-    "group_metadata",
     "grid_shape",
+    "group_metadata",
     "override_v2",
     "override_v3",
 ]
@@ -30,6 +31,9 @@ ZarrFormat = Literal[2, 3]
 
 #: A stored chunk that is larger than this is cut into smaller ones for the browser.
 MAX_CHUNK_BYTES = 64 * 2**20
+
+#: Up to so many channels are given to a shader together; more become a slider.
+MAX_CHANNELS = 16
 
 _V2_COMPRESSORS = {"blosc", "gzip", "zlib", "zstd"}
 _V2_TYPES = {
@@ -48,11 +52,11 @@ def client_axis_names(volume: Volume) -> tuple[str, ...]:
     Segmentations have no shader, so their channels are of the second kind.
     """
     names = []
-    for name in volume.axis_names:
+    for index, name in enumerate(volume.axis_names):
         base = name.rstrip("^'")
         if not name.endswith("^"):
             names.append(base or name)
-        elif base == "c" and volume.kind == "image":
+        elif name == "c^" and _are_channels(volume, volume.shape[index]):
             names.append("c^")
         else:
             names.append(f"{base}'")
@@ -170,7 +174,8 @@ def override_v2(
     dict or None
         The metadata; None if the client cannot read the chunks as they are.
     """
-    chunks, typestr = stored.get("chunks"), stored.get("dtype")
+    chunks: Any = stored.get("chunks")
+    typestr = stored.get("dtype")
     if list(stored.get("shape") or ()) != list(shape) or not _fits(chunks, shape, whole_axes):
         return None
     if not isinstance(typestr, str) or not _same_bytes(_V2_TYPES.get(typestr[1:]), dtype):
@@ -249,6 +254,10 @@ def override_v3(
     }
 
 
+def _are_channels(volume: Volume, count: int) -> bool:
+    return volume.kind == "image" and count <= MAX_CHANNELS
+
+
 def _read_chunks(codecs: Sequence[Mapping[str, Any]], chunks: Any) -> Any:
     """Shape of what the client reads at once; None if a codec is unknown to it."""
     names = [codec["name"] for codec in codecs]
@@ -270,7 +279,7 @@ def _same_bytes(stored: Any, dtype: str) -> bool:
 
 
 def _fill_value(value: Any, dtype: str) -> float | str | None:
-    """The fill value as the client reads it; None if it cannot."""
+    """Return the fill value as the client reads it; None if it cannot."""
     if isinstance(value, bool):
         return int(value)
     if dtype == "float32":
