@@ -38,7 +38,7 @@ def test_a_sample_is_a_run_folder_in_a_store(tmp_path: Path) -> None:
     assert (run.parent / "stats" / "validation_scores" / "mito_distance").is_file()
     iterations = {path.name for path in (run / "validation.zarr").iterdir()} - {"inputs"}
     checkpoints = {path.name for path in (run / "checkpoints" / "iterations").iterdir()}
-    assert iterations == checkpoints == {"300", "900", "1200", "1500"}
+    assert iterations == checkpoints == {"300", "600", "900", "1200", "1500"}
 
 
 @pytest.mark.parametrize("name", samples.SAMPLES)
