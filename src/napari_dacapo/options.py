@@ -142,6 +142,10 @@ def parse_map(text: str | Iterable[str] | Mapping[str, str] | None) -> dict[str,
     if isinstance(text, Mapping):
         pairs: list[tuple[Any, Any]] = list(text.items())
     else:
+        if not isinstance(text, Iterable):
+            raise OptionsError(
+                f"{text!r:.80} is no map of prefixes.", todo="Write /path/in/the/run=/path/here."
+            )
         entries = [text] if isinstance(text, str) else list(text)
         pairs = []
         for entry in ";".join(map(str, entries)).replace("\n", ";").split(";"):
@@ -176,7 +180,7 @@ def find_options_file(
     ``~/dacapo.yaml`` (which DaCapo itself never finds, for it does not expand
     the ``~``), ``~/.config/dacapo/dacapo.yaml``, ``<site-packages>/dacapo.yaml``.
     """
-    return next((path for path in _places(environ, cwd, home) if _is_file(path)), None)
+    return next((path for path in _places(environ, cwd, home) if os.path.isfile(path)), None)
 
 
 def load_options(
@@ -228,10 +232,13 @@ def load_options(
             )
     elif path is not None:
         place = _expand(path, home)
-        if place.is_file() and not _is_run_config(place):
+        if os.path.isfile(place) and not _is_run_config(place):
             source = place
-        elif (place / "dacapo.yaml").is_file() and not _is_store(place):
+        elif os.path.isfile(place / "dacapo.yaml") and not _is_store(place):
             source = place / "dacapo.yaml"
+        elif type == "mongo" and os.path.isdir(place):
+            # Configs are in the database, so the folder shows nothing of a store.
+            values["runs_base_dir"] = place
         else:
             values["runs_base_dir"] = locate_store(place).runs_base_dir
     if source is not None:
@@ -275,7 +282,7 @@ def locate_store(path: str | os.PathLike[str]) -> StoreLocation:
         If the path does not exist, or nothing above it looks like a store.
     """
     place = Path(os.path.abspath(path))
-    if not place.exists():
+    if not os.path.exists(place):
         raise StoreNotFoundError(f"{place} does not exist.", todo=_TO_FIND, path=place)
     if _is_run_config(place):
         return StoreLocation(place.parents[2], place.stem)
@@ -284,7 +291,7 @@ def locate_store(path: str | os.PathLike[str]) -> StoreLocation:
             return StoreLocation(store, _run_of(store, place))
     # A run folder that was copied without its store: its parent stands for the store.
     for folder in (place, *list(place.parents)[:4]):
-        if any((folder / part).is_dir() for part in _RUN_PARTS):
+        if any(os.path.isdir(folder / part) for part in _RUN_PARTS):
             return StoreLocation(folder.parent, folder.name)
     raise StoreNotFoundError(f"{place} is not a DaCapo store.", todo=_TO_FIND, path=place)
 
@@ -297,26 +304,22 @@ def _run_of(store: Path, place: Path) -> str | None:
     for count in range(1, len(parts) + 1):
         name = "/".join(parts[:count])
         folder = store.joinpath(*parts[:count])
-        if (store / "configs" / "runs" / f"{name}.yaml").exists() or any(
-            (folder / part).is_dir() for part in _RUN_PARTS
+        if os.path.exists(store / "configs" / "runs" / f"{name}.yaml") or any(
+            os.path.isdir(folder / part) for part in _RUN_PARTS
         ):
             return name
     return None
 
 
 def _is_store(folder: Path) -> bool:
-    return (folder / "configs" / "runs").is_dir() or (folder / "stats" / "training_stats").is_dir()
+    return any(
+        os.path.isdir(folder.joinpath(*parts))
+        for parts in (("configs", "runs"), ("stats", "training_stats"))
+    )
 
 
 def _is_run_config(path: Path) -> bool:
     return path.suffix == ".yaml" and path.parts[-3:-1] == ("configs", "runs")
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _places(
@@ -382,7 +385,7 @@ def _read_options_file(
         # DaCapo means the working directory; next to the file is the better guess
         # when an options file is opened from elsewhere.
         here = Path(cwd if cwd is not None else Path.cwd()) / folder
-        folder = here if here.is_dir() else path.absolute().parent / folder
+        folder = here if os.path.isdir(here) else path.absolute().parent / folder
     return {
         "type": cast("StoreType", kind),
         "runs_base_dir": folder,

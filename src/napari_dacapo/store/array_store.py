@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -69,8 +70,8 @@ class LocalArrayStore:
     """Arrays in ``<runs_base_dir>/<run>/validation.zarr`` and ``snapshot.zarr``.
 
     Nothing is opened here, and what an identifier names need not exist.
-    Wherever a dataset is asked for, its name, an object with such a ``name``, or
-    the name of its folder will do.
+    Wherever a dataset is asked for, its name or an object with such a ``name``
+    will do; for what is stored for each iteration, also the name of its folder.
     """
 
     def __init__(self, options: Options) -> None:
@@ -159,12 +160,12 @@ class LocalArrayStore:
         while folders:
             path, prefix, depth = folders.pop()
             for entry in list_folder(path):
-                if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+                if not _is_folder(entry):
                     continue
                 names = {part.name for part in list_folder(path / entry.name)}
                 if names.intersection(_PARTS):
                     found.append(prefix + entry.name)
-                elif depth < _MAX_NESTING and ".zarray" not in names:
+                elif depth < _MAX_NESTING and not entry.is_symlink() and ".zarray" not in names:
                     folders.append((path / entry.name, f"{prefix}{entry.name}/", depth + 1))
         return sorted(found)
 
@@ -172,11 +173,7 @@ class LocalArrayStore:
         """Return the parameters of which an output is stored, in the order of their ids."""
         container, folder = self._dataset_folder(run_name, iteration, dataset)
         path = self._roots.join(container, f"{folder}/output")
-        names = [
-            entry.name
-            for entry in list_folder(path)
-            if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
-        ]
+        names = [entry.name for entry in list_folder(path) if _is_folder(entry)]
         return sorted(names, key=_order)
 
     def _container(self, run_name: str, name: str) -> Path:
@@ -194,7 +191,7 @@ class LocalArrayStore:
         candidates = (f"ds_{name.replace('/', '_')}", name, name.replace("/", "_"))
         top = str(_iteration(iteration))
         for candidate in candidates:
-            if self._roots.join(container, top, candidate).is_dir():
+            if os.path.isdir(self._roots.join(container, top, candidate)):
                 return container, f"{top}/{candidate}"
         return container, f"{top}/{candidates[0]}"
 
@@ -202,6 +199,13 @@ class LocalArrayStore:
 def numbered(folder: Path) -> list[int]:
     """Return the entries of a folder whose names are whole numbers, as numbers, sorted."""
     return sorted(int(e.name) for e in list_folder(folder) if _NUMBER.fullmatch(e.name))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return not entry.name.startswith(".") and entry.is_dir()
+    except OSError:
+        return False
 
 
 def _iteration(value: int) -> int:

@@ -167,7 +167,11 @@ class FileConfigStore(ConfigStore):
             for entry in list_folder(path):
                 if entry.name.endswith(_SUFFIX):
                     names.append(prefix + entry.name[: -len(_SUFFIX)])
-                elif depth < _MAX_NESTING and entry.is_dir(follow_symlinks=False):
+                elif (
+                    depth < _MAX_NESTING
+                    and not entry.name.startswith(".")
+                    and entry.is_dir(follow_symlinks=False)
+                ):
                     folders.append((path / entry.name, f"{prefix}{entry.name}/", depth + 1))
         return sorted(name for name in names if name and not name.endswith("/"))
 

@@ -1,12 +1,13 @@
 """Configs, losses and scores in MongoDB.
 
 DaCapo's own store creates indexes when it is made, which is writing; here only
-``find`` and ``distinct`` are sent. A server that does not answer gives an
+``find`` is sent. A server that does not answer gives an
 error after a few seconds.
 """
 
 from __future__ import annotations
 
+import atexit
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -48,20 +49,21 @@ def _client(host: str) -> Any:
             todo="Install it: pip install 'napari-dacapo[mongo]'.",
         ) from error
     try:
-        return MongoClient(
+        client: Any = MongoClient(
             host,
             appname="napari-dacapo",
             serverSelectionTimeoutMS=_CONNECT_MS,
             connectTimeoutMS=_CONNECT_MS,
             socketTimeoutMS=_ANSWER_MS,
             retryWrites=False,
-            tz_aware=False,
         )
     except (PyMongoError, ValueError, TypeError) as error:
         raise OptionsError(
             f"{_shown(host)} is no address of a MongoDB server: {_reason(error)}.",
             todo="mongo_db_host should be like mongodb://user:password@host:27017.",
         ) from error
+    atexit.register(client.close)
+    return client
 
 
 class _Database:
@@ -95,12 +97,21 @@ class _Database:
                 todo="Check mongo_db_host, the network, and your rights there.",
             ) from error
 
-    def find(self, collection: str, query: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the documents of a run's stats, by iteration."""
+    def find(
+        self,
+        collection: str,
+        query: dict[str, Any],
+        fields: tuple[str, ...],
+        *,
+        order: tuple[str, int] | None = None,
+        limit: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Return documents with these fields of them (all fields if none are named)."""
 
         def question(documents: Any) -> list[dict[str, Any]]:
-            cursor = documents.find(query, {"_id": False}).sort("iteration", 1)
-            return list(cursor.max_time_ms(_ANSWER_MS))
+            projection: dict[str, Any] = {"_id": False, **dict.fromkeys(fields, True)}
+            cursor = documents.find(query, projection).limit(limit).max_time_ms(_ANSWER_MS)
+            return list(cursor.sort(*order) if order else cursor)
 
         found: list[dict[str, Any]] = self.ask(collection, question)
         return found
@@ -126,22 +137,16 @@ class MongoConfigStore(ConfigStore):
         return self._database.shown
 
     def _names(self, folder: str) -> list[str]:
-        def question(collection: Any) -> list[Any]:
-            cursor = collection.find({}, {"_id": False, "name": True})
-            return [document.get("name") for document in cursor.max_time_ms(_ANSWER_MS)]
-
-        names = self._database.ask(folder, question)
+        documents = self._database.find(folder, {}, ("name",))
+        names = (document.get("name") for document in documents)
         return sorted({name for name in names if isinstance(name, str) and name})
 
     def _read(self, folder: str, name: str) -> dict[str, Any] | None:
-        def question(collection: Any) -> dict[str, Any] | None:
-            # Repetitions of a run share its name; DaCapo means the first.
-            cursor = collection.find({"name": str(name)}, {"_id": False})
-            ordered = cursor.sort("repetition", 1).limit(1).max_time_ms(_ANSWER_MS)
-            return next(iter(ordered), None)
-
-        document: dict[str, Any] | None = self._database.ask(folder, question)
-        return document
+        # Repetitions of a run share its name; DaCapo's queries mean the first.
+        documents = self._database.find(
+            folder, {"name": str(name)}, (), order=("repetition", 1), limit=1
+        )
+        return documents[0] if documents else None
 
 
 @read_only(*WRITING_STATS)
@@ -167,28 +172,39 @@ class MongoStatsStore(StatsStore):
         self, run_name: str, subsample: bool = False
     ) -> list[TrainingIteration]:
         """Return all iterations, by iteration; see `StatsStore`."""
-        records = self._database.find("training_stats", {"run_name": str(run_name)})
-        stats = training_iterations(records, f"{self}/training_stats of {run_name}")
-        return thin(stats, None) if subsample else stats
+        query: dict[str, Any] = {"run_name": str(run_name)}
+        if subsample:
+            last = self.last_training_iteration(run_name)
+            step = 1 if last is None else (last.iteration + 999) // 1000
+            query["iteration"] = {"$mod": [max(step, 1), 0]}
+        return self._training(run_name, query, order=("iteration", 1))
 
     def retrieve_validation_iteration_scores(
         self, run_name: str, subsample: bool = False, validation_interval: int | None = None
     ) -> list[ValidationIteration]:
         """Return all validations, by iteration; see `StatsStore`."""
-        records = self._database.find("validation_scores", {"run_name": str(run_name)})
+        records = self._database.find(
+            "validation_scores",
+            {"run_name": str(run_name)},
+            ("iteration", "scores"),
+            order=("iteration", 1),
+        )
         scores = validation_iterations(records, f"{self}/validation_scores of {run_name}")
         return thin(scores, validation_interval, subsample=subsample)
 
     def last_training_iteration(self, run_name: str) -> TrainingIteration | None:
         """Return the last iteration; only that is fetched."""
-
-        def question(collection: Any) -> list[dict[str, Any]]:
-            cursor = collection.find({"run_name": str(run_name)}, {"_id": False})
-            return list(cursor.sort("iteration", -1).limit(1).max_time_ms(_ANSWER_MS))
-
-        records = self._database.ask("training_stats", question)
-        stats = training_iterations(records, f"{self}/training_stats of {run_name}")
+        query = {"run_name": str(run_name)}
+        stats = self._training(run_name, query, order=("iteration", -1), limit=1)
         return stats[0] if stats else None
+
+    def _training(
+        self, run_name: str, query: dict[str, Any], **options: Any
+    ) -> list[TrainingIteration]:
+        records = self._database.find(
+            "training_stats", query, ("iteration", "loss", "time"), **options
+        )
+        return training_iterations(records, f"{self}/training_stats of {run_name}")
 
 
 def _shown(host: str) -> str:

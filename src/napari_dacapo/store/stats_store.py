@@ -190,7 +190,7 @@ def training_iterations(records: Any, source: str) -> list[TrainingIteration]:
         try:
             iteration, loss, time = record["iteration"], record["loss"], record["time"]
             if type(iteration) is not int or not 0 <= iteration < _MAX_ITERATION:
-                raise ValueError(f"the iteration {iteration!r:.40}")
+                iteration = _whole(iteration)
             if type(loss) is not float:
                 loss = _number(loss)
             if type(time) is not float:
@@ -218,9 +218,7 @@ def validation_iterations(records: Any, source: str) -> list[ValidationIteration
     result: list[ValidationIteration] = []
     for record in _records(records, source):
         try:
-            iteration = record["iteration"]
-            if type(iteration) is not int or not 0 <= iteration < _MAX_ITERATION:
-                raise ValueError(f"the iteration {iteration!r:.40}")
+            iteration = _whole(record["iteration"])
             scores: Scores = [
                 [[_number(value) for value in _list(criteria)] for criteria in _list(parameters)]
                 for parameters in _list(record["scores"])
@@ -253,6 +251,13 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
+def _whole(value: Any) -> int:
+    # Subclasses of int come from MongoDB.
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MAX_ITERATION:
+        raise ValueError(f"the iteration {value!r:.40}")
+    return int(value)
+
+
 def _number(value: Any) -> float | None:
     if type(value) is float or value is None:
         return value
@@ -265,6 +270,6 @@ def _wrong(source: str, index: int, error: Exception) -> BrokenFileError:
     reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
     return BrokenFileError(
         f"Record {index} of {source} is not as DaCapo writes it: {reason}.",
-        todo="Restore the file, or ask for the losses and scores to be written again.",
+        todo="It cannot be read by DaCapo either; restore it.",
         path=source,
     )

@@ -31,12 +31,14 @@ _HEAD = re.compile(
     rb"\x8c\x08run_name\x94",
     re.DOTALL,
 )
-# A later record: MEMOIZEd mapping, keys by their memo entries, end of the list.
+# A later record: a mapping, its keys by their memo entries (other ones after a
+# training was resumed), end of the list, end of the pickle.
+_REFERENCE = rb"(?:h.|j....)"
 _TAIL = re.compile(
-    rb"\}\x94\(h\x02(K.|M..|J....)h\x03G(.{8})h\x04G(.{8})h\x05"
-    rb"(?:h.|j....|\x8c.{1,256}\x94)u(?:e|a)\.\Z",
+    rb"\}\x94\(%b(K.|M..|J....)%bG(.{8})%bG(.{8})%b%bu[ea]\.\Z" % ((_REFERENCE,) * 5),
     re.DOTALL,
 )
+_START = b"}\x94("
 
 
 def last_record(path: Path) -> dict[str, Any] | None:
@@ -60,9 +62,9 @@ def last_record(path: Path) -> dict[str, Any] | None:
         return None
     if not _HEAD.match(head):
         return None
-    # Bytes of a float may look like the start of a record: the last start that
-    # reaches to the end exactly is the record.
-    start = tail.rfind(b"}\x94(h\x02")
+    # Bytes of a float may look like the start of a record: the last start from
+    # which all fits to the end is taken.
+    start = tail.rfind(_START)
     while start >= 0:
         match = _TAIL.match(tail, start)
         if match:
@@ -71,7 +73,7 @@ def last_record(path: Path) -> dict[str, Any] | None:
                 "loss": struct.unpack(">d", match[2])[0],
                 "time": struct.unpack(">d", match[3])[0],
             }
-        start = tail.rfind(b"}\x94(h\x02", 0, start)
+        start = tail.rfind(_START, 0, start)
     return None
 
 

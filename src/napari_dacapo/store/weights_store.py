@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import BrokenFileError, CheckpointError
@@ -52,7 +53,7 @@ class CheckpointFiles:
             raise CheckpointError(f"{iteration!r:.60} is no iteration.")
         folder = self.checkpoints_folder(run_name)
         path = self._roots.join(folder, "iterations", str(iteration))
-        if not path.is_file():
+        if not os.path.isfile(path):
             known = self.iterations(run_name)
             shown = ", ".join(map(str, known[-12:])) or "none"
             raise CheckpointError(
@@ -75,7 +76,7 @@ class CheckpointFiles:
         folder = self.checkpoints_folder(run_name)
         for parts in (("iterations", criterion), (criterion,)):
             path = self._roots.join(folder, *parts)
-            if path.is_file():
+            if os.path.isfile(path):
                 return path
         raise CheckpointError(
             f"Run {run_name} has no checkpoint {criterion!r:.80}.",

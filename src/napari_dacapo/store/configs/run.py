@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, PlainValidator, PrivateAttr, ValidationError
 
+from napari_dacapo.errors import BrokenFileError
 from napari_dacapo.store.configs.architectures import ArchitectureConfig
 from napari_dacapo.store.configs.base import Config, describe, member, optional_member, structure
 from napari_dacapo.store.configs.datasplits import DataSplitConfig
@@ -129,6 +130,10 @@ class RunConfig(Config):
         problems = list(found)
         try:
             config = cls.model_validate(values, context={"problems": problems})
+        except RecursionError:
+            raise BrokenFileError(
+                f"The config of run {values.get('name')!r:.80} is nested too deeply."
+            ) from None
         except ValidationError as error:
             # Once more without the fields that failed, so that the others survive.
             bad = {str(item["loc"][0]) for item in error.errors(include_url=False)}
