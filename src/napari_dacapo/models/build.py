@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from napari_dacapo.errors import CheckpointError, UnsupportedError
-from napari_dacapo.models.checkpoints import Dialect, Weights
 from napari_dacapo.models.heads import head_of
 from napari_dacapo.models.unet import UNet, upsampling_tail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_dacapo.models.checkpoints import Dialect, Weights
 
 __all__ = ["Model", "build_model", "load_weights"]
 
@@ -136,9 +139,7 @@ def _network(architecture: Any) -> tuple[str, nn.Module, int, Shape]:
                 batch_norm=batch_norm,
             )
             if architecture.upsample_factors:
-                tail = upsampling_tail(
-                    n_out, architecture.upsample_factors, batch_norm=batch_norm
-                )
+                tail = upsampling_tail(n_out, architecture.upsample_factors, batch_norm=batch_norm)
                 net = nn.Sequential(net, *tail)
             return "unet", net, n_out, tuple(architecture.input_shape)
         case "DummyArchitectureConfig":

@@ -15,11 +15,13 @@ import math
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["check_claims"]
 
@@ -57,9 +59,7 @@ class _Plain:
         pass
 
 
-def _rebuild_tensor(
-    storage: Any, offset: Any, size: Any, stride: Any, *_rest: Any
-) -> _Plain:
+def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_rest: Any) -> _Plain:
     if not isinstance(storage, _Storage):
         raise CheckpointError("A tensor names no storage.")
     numbers = [offset, *size, *stride]
@@ -140,7 +140,9 @@ def _record_sizes(infos: Iterable[zipfile.ZipInfo], n_bytes: int) -> dict[str, i
     folders: set[str] = set()
     for info in infos:
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-            raise CheckpointError(f"Record {info.filename!r} is compressed, which torch never does.")
+            raise CheckpointError(
+                f"Record {info.filename!r} is compressed, which torch never does."
+            )
         if info.flag_bits & 0x1:
             raise CheckpointError(f"Record {info.filename!r} is encrypted.")
         folder, _, name = info.filename.partition("/")

@@ -68,9 +68,7 @@ def reach(model: Model) -> Shape:
                 seen[axis] += scale[axis] * (factors[level][axis] - 1)
                 scale[axis] *= factors[level][axis]
     head = model.prediction_head.kernel_size
-    return tuple(
-        -(-(n + k // 2) // s) * s for n, k, s in zip(seen, head, steps, strict=True)
-    )
+    return tuple(-(-(n + k // 2) // s) * s for n, k, s in zip(seen, head, steps, strict=True))
 
 
 def _factors(model: Model) -> tuple[Shape, ...]:

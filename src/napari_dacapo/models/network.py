@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from napari_dacapo.models.checkpoints import load_checkpoint
 from napari_dacapo.models.halving import halves
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from napari_dacapo.models.checkpoints import Weights
@@ -53,7 +54,9 @@ def choose_device(device: str = "auto") -> str:
         "mps": torch.backends.mps.is_available(),
     }
     n_devices = torch.cuda.device_count() if kind == "cuda" else 1
-    if not there.get(kind, False) or (number and not (number.isdigit() and int(number) < n_devices)):
+    if not there.get(kind, False) or (
+        number and not (number.isdigit() and int(number) < n_devices)
+    ):
         have = ", ".join(name for name, is_there in there.items() if is_there)
         raise PredictionError(
             f"There is no device {device!r} here.", todo=f"Use 'auto' or one of: {have}."

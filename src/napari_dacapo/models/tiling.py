@@ -8,11 +8,14 @@ sticks out over the ROI's end is cut off.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import PredictionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["Span", "Tiling"]
 
@@ -89,7 +92,7 @@ class Tiling:
 
     @cached_property
     def lead(self) -> Shape:
-        """Output voxels to skip at the begin of the network's output."""
+        """Output voxels to skip at the begin of the network's output, trimmed ones among them."""
         parts = zip(self.context, self.upsampling, self.input_shape, self.output_shape, strict=True)
         return tuple(context * up - (n * up - out) // 2 for context, up, n, out in parts)
 
@@ -127,9 +130,7 @@ class Tiling:
 
     def input(self, index: Index) -> Span:
         """Return what a tile reads, in voxels of the raw volume; may reach beyond it."""
-        parts = zip(
-            index, self.stride, self.upsampling, self.roi.begin, self.context, strict=True
-        )
+        parts = zip(index, self.stride, self.upsampling, self.roi.begin, self.context, strict=True)
         begin = tuple(start + i * step // up - context for i, step, up, start, context in parts)
         return Span(begin, self.input_shape)
 

@@ -8,14 +8,16 @@ our own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_dacapo.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["UNet", "upsampling_tail"]
 
@@ -278,9 +280,7 @@ class UNet(nn.Module):
         return x
 
 
-def upsampling_tail(
-    n_fmaps: int, factors: Sequence[Shape], *, batch_norm: bool
-) -> list[nn.Module]:
+def upsampling_tail(n_fmaps: int, factors: Sequence[Shape], *, batch_norm: bool) -> list[nn.Module]:
     """Return the modules that raise a net's output above the resolution of its input."""
     tail: list[nn.Module] = []
     for factor in map(tuple, factors):

@@ -1,0 +1,189 @@
+"""Finished blocks of predictions: in memory within a bound, on disk when asked.
+
+A block is known by the name of its prediction, which has the checkpoint's
+hash, the raw volume's revision and the tiling in it, and by its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = ["DISK_BYTES", "BlockCache", "block_cache", "disk_folder", "set_block_cache_size"]
+
+Index = tuple[int, ...]
+Key = tuple[str, Index]
+
+_MEMORY_BYTES = 512 * 2**20
+DISK_BYTES = 8 * 2**30
+
+
+def disk_folder() -> Path:
+    """Return where blocks are kept on disk: in the user's cache folder."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("napari-dacapo", appauthor=False)) / "blocks"
+
+
+class BlockCache:
+    """Blocks by name and place, computed once even if several threads ask.
+
+    Parameters
+    ----------
+    max_bytes : int
+        Bytes to keep in memory; those that were not used longest go first.
+    """
+
+    def __init__(self, max_bytes: int = _MEMORY_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._blocks: OrderedDict[Key, NDArray[np.float32]] = OrderedDict()
+        self._n_bytes = 0
+        self._lock = threading.Lock()
+        self._turns: dict[Key, threading.Lock] = {}
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes kept in memory now."""
+        return self._n_bytes
+
+    def peek(self, key: Key) -> NDArray[np.float32] | None:
+        """Return a block if it is in memory; never computes or waits."""
+        with self._lock:
+            block = self._blocks.get(key)
+            if block is not None:
+                self._blocks.move_to_end(key)
+            return block
+
+    def get(
+        self, key: Key, compute: Callable[[], NDArray[np.float32]], *, disk: bool = False
+    ) -> NDArray[np.float32]:
+        """Return a block (not to be written to) from memory, disk, or by computing it."""
+        block = self.peek(key)
+        if block is not None:
+            return block
+        with self._lock:
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:
+            block = self.peek(key)
+            if block is not None:
+                return block
+            try:
+                block = _load(key) if disk else None
+                if block is None:
+                    block = compute()
+                    if disk:
+                        _save(key, block)
+                block.setflags(write=False)
+                self._keep(key, block)
+                return block
+            finally:
+                with self._lock:
+                    self._turns.pop(key, None)
+
+    def set_size(self, max_bytes: int) -> None:
+        """Change how many bytes are kept; what is beyond goes at once."""
+        with self._lock:
+            self._max_bytes = max_bytes
+            self._trim()
+
+    def clear(self) -> None:
+        """Forget all blocks in memory."""
+        with self._lock:
+            self._blocks.clear()
+            self._n_bytes = 0
+
+    def _keep(self, key: Key, block: NDArray[np.float32]) -> None:
+        with self._lock:
+            if key not in self._blocks and block.nbytes <= self._max_bytes:
+                self._blocks[key] = block
+                self._n_bytes += block.nbytes
+                self._trim()
+
+    def _trim(self) -> None:
+        while self._n_bytes > self._max_bytes:
+            _, block = self._blocks.popitem(last=False)
+            self._n_bytes -= block.nbytes
+
+
+def _path(key: Key) -> Path:
+    name, index = key
+    folder = hashlib.sha256(name.encode()).hexdigest()[:40]
+    return disk_folder() / folder / ("_".join(map(str, index)) + ".npy")
+
+
+def _load(key: Key) -> NDArray[Any] | None:
+    path = _path(key)
+    try:
+        block: NDArray[Any] = np.load(path, allow_pickle=False)
+        os.utime(path)
+    except (OSError, ValueError, EOFError):
+        return None
+    return block if block.dtype == np.float32 else None
+
+
+def _save(key: Key, block: NDArray[np.float32]) -> None:
+    """Write a block whole or not at all; a full disk only costs the time to compute again."""
+    path = _path(key)
+    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            np.save(file, block, allow_pickle=False)
+        part.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        return
+    _limit_disk(block.nbytes)
+
+
+_disk_lock = threading.Lock()
+_unchecked = DISK_BYTES
+
+
+def _limit_disk(n_bytes: int) -> None:
+    """Delete the blocks that were not used longest, looking only once in a while."""
+    global _unchecked
+    with _disk_lock:
+        _unchecked += n_bytes
+        if _unchecked < DISK_BYTES // 16:
+            return
+        _unchecked = 0
+        found = []
+        for path in disk_folder().glob("*/*"):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                found.append((status.st_mtime_ns, status.st_size, path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= DISK_BYTES:
+                break
+            with contextlib.suppress(OSError):
+                path.unlink()
+            total -= size
+
+
+block_cache = BlockCache()
+
+
+def set_block_cache_size(max_bytes: int) -> None:
+    """Set how many bytes of predicted blocks this process keeps in memory.
+
+    Parameters
+    ----------
+    max_bytes : int
+        The bound; 0 keeps nothing.
+    """
+    block_cache.set_size(max_bytes)

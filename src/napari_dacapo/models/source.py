@@ -1,0 +1,200 @@
+"""A prediction as a source of elements: what is read runs the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dacapo.models.block_cache import block_cache
+from napari_dacapo.models.tiling import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import dask.array as da
+    from numpy.typing import NDArray
+
+    from napari_dacapo.models.network import NetworkSpec
+    from napari_dacapo.models.tiling import Tiling
+
+__all__ = ["PredictionSource", "RawBlocks", "assemble"]
+
+Index = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RawBlocks:
+    """Raw data as the network wants it.
+
+    Attributes
+    ----------
+    data : dask.array.Array
+        Channels first, if there are any.
+    has_channels : bool
+        Whether the first axis is that of the channels.
+    intensities : tuple of float or None
+        Values that become 0 and 1, if it is to be scaled.
+    """
+
+    data: da.Array
+    has_channels: bool
+    intensities: tuple[float, float] | None = None
+
+    def read(self, span: Span) -> NDArray[np.float32]:
+        """Read a box, with zeros where there is no raw data.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, channels first.
+        """
+        bounds = self.data.shape[-len(span.shape) :]
+        begin = tuple(min(max(b, 0), n) for b, n in zip(span.begin, bounds, strict=True))
+        end = tuple(min(max(e, 0), n) for e, n in zip(span.end, bounds, strict=True))
+        n_channels = self.data.shape[0] if self.has_channels else 1
+        there = Span(begin, tuple(max(0, e - b) for b, e in zip(begin, end, strict=True)))
+        if there.shape == span.shape:
+            return self._scaled(there)
+        block = np.zeros((n_channels, *span.shape), np.float32)
+        if 0 not in there.shape:
+            place = Span(tuple(b - s for b, s in zip(begin, span.begin, strict=True)), there.shape)
+            block[(slice(None), *place.slices)] = self._scaled(there)
+        return block
+
+    def _scaled(self, span: Span) -> NDArray[np.float32]:
+        part = self.data[(..., *span.slices)]
+        elements = _compute(part)
+        if self.intensities is not None:
+            low, high = self.intensities
+            # In double precision, as DaCapo's IntensitiesArray.
+            elements = (elements.astype(np.float64) - low) / (high - low)
+        elements = elements.astype(np.float32)
+        return elements if self.has_channels else elements[None]
+
+
+def _compute(part: da.Array) -> NDArray[Any]:
+    from napari_dacapo.volumes import LazyArray
+
+    if isinstance(part, LazyArray):
+        return np.asarray(part)
+    # This runs in a thread of dask's or of ours already; more threads would only wait.
+    return np.asarray(part.compute(scheduler="synchronous"))  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionSource:
+    """What a lazy array needs to know to run a network block by block.
+
+    Everything in it can be sent to another process.
+
+    Attributes
+    ----------
+    network : NetworkSpec
+        Which network.
+    raw : RawBlocks
+        What it is run on.
+    tiling : Tiling
+        How.
+    n_channels : int
+        Channels of the prediction.
+    name : str
+        Names the contents: a different prediction has a different name.
+    disk : bool
+        Whether blocks are kept on disk as well.
+    alone : bool
+        Whether blocks of this process wait for each other.
+    """
+
+    network: NetworkSpec
+    raw: RawBlocks
+    tiling: Tiling
+    n_channels: int
+    name: str
+    disk: bool = False
+    alone: bool = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels, then voxels along each axis."""
+        return (self.n_channels, *self.tiling.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Always float32."""
+        return np.dtype(np.float32)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """All channels of one tile."""
+        return (self.n_channels, *self.tiling.stride)
+
+    def block(self, index: Index) -> NDArray[np.float32]:
+        """Return one tile, cut to the prediction's end; from the cache if it is there."""
+        return block_cache.get((self.name, index), lambda: self.compute(index), disk=self.disk)
+
+    def peek(self, index: Index) -> NDArray[np.float32] | None:
+        """Return one tile if it is in memory."""
+        return block_cache.peek((self.name, index))
+
+    def compute(self, index: Index) -> NDArray[np.float32]:
+        """Run the network for one tile, past any cache."""
+        raw = self.raw.read(self.tiling.input(index))
+        output = self.network.load().run(raw, alone=self.alone)
+        span = Span(self.tiling.lead, self.tiling.output(index).shape)
+        # A copy, so that the cache does not hold on to what was cut off.
+        return np.ascontiguousarray(output[(slice(None), *span.slices)])
+
+    def read(self, index: tuple[int | slice, ...]) -> NDArray[np.float32]:
+        """Read a part: one int or slice (with a positive step) per axis, within bounds."""
+        return assemble(self.tiling, self.shape, index, self.block)
+
+
+def assemble(
+    tiling: Tiling,
+    shape: Sequence[int],
+    index: Sequence[int | slice],
+    block: Callable[[Index], NDArray[np.float32] | None],
+) -> NDArray[np.float32]:
+    """Put a part of a prediction together from the tiles that it touches.
+
+    Parameters
+    ----------
+    tiling : Tiling
+        Where the tiles lie.
+    shape : sequence of int
+        Channels, then voxels along each axis.
+    index : sequence of int and slice
+        The part: one entry per axis, within bounds, steps positive.
+    block : callable
+        Gives a tile, or None for one that is not there, which becomes NaN.
+    """
+    full = [
+        slice(entry, entry + 1, 1) if isinstance(entry, int) else slice(*entry.indices(n))
+        for entry, n in zip(index, shape, strict=True)
+    ]
+    channels, spatial = full[0], full[1:]
+    box = Span(
+        tuple(entry.start for entry in spatial),
+        tuple(max(0, entry.stop - entry.start) for entry in spatial),
+    )
+    n_channels = len(range(channels.start, channels.stop, channels.step))
+    elements = np.full((n_channels, *box.shape), np.nan, np.float32)
+    for place in tiling.within(box):
+        tile = block(place)
+        if tile is None:
+            continue
+        span = tiling.output(place)
+        begin = tuple(map(max, span.begin, box.begin))
+        end = tuple(map(min, span.end, box.end))
+        size = tuple(e - b for b, e in zip(begin, end, strict=True))
+        target = Span(tuple(b - o for b, o in zip(begin, box.begin, strict=True)), size)
+        source = Span(tuple(b - o for b, o in zip(begin, span.begin, strict=True)), size)
+        elements[(slice(None), *target.slices)] = tile[(channels, *source.slices)]
+    within = [
+        0 if isinstance(entry, int) else slice(None, None, part.step)
+        for entry, part in zip(index[1:], spatial, strict=True)
+    ]
+    first: int | slice = 0 if isinstance(index[0], int) else slice(None)
+    return elements[(first, *within)]
