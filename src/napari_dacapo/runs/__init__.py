@@ -14,22 +14,44 @@ if TYPE_CHECKING:
     from napari_dacapo.runs.criteria import Criterion, criteria_for
     from napari_dacapo.runs.datasets import Dataset
     from napari_dacapo.runs.datasplit import DataSplit
+    from napari_dacapo.runs.events import (
+        CheckpointEvent,
+        FinishedEvent,
+        GoneEvent,
+        LossEvent,
+        NewBestEvent,
+        ProblemEvent,
+        RunEvent,
+        StalledEvent,
+        ValidationEvent,
+    )
     from napari_dacapo.runs.row import RunRow
     from napari_dacapo.runs.run import Run
     from napari_dacapo.runs.store import Store, open_store
     from napari_dacapo.runs.training_stats import TrainingStats
     from napari_dacapo.runs.validation_scores import ValidationScores
+    from napari_dacapo.runs.watcher import RunWatcher
 
 __all__ = [
     "BestScore",
     "BestScoreValue",
+    "CheckpointEvent",
     "Criterion",
     "DataSplit",
     "Dataset",
+    "FinishedEvent",
+    "GoneEvent",
+    "LossEvent",
+    "NewBestEvent",
+    "ProblemEvent",
     "Run",
+    "RunEvent",
     "RunRow",
+    "RunWatcher",
+    "StalledEvent",
     "Store",
     "TrainingStats",
+    "ValidationEvent",
     "ValidationScores",
     "criteria_for",
     "find_best",
@@ -39,13 +61,23 @@ __all__ = [
 _HOMES = {
     "BestScore": "best",
     "BestScoreValue": "best",
+    "CheckpointEvent": "events",
     "Criterion": "criteria",
     "DataSplit": "datasplit",
     "Dataset": "datasets",
+    "FinishedEvent": "events",
+    "GoneEvent": "events",
+    "LossEvent": "events",
+    "NewBestEvent": "events",
+    "ProblemEvent": "events",
     "Run": "run",
+    "RunEvent": "events",
     "RunRow": "row",
+    "RunWatcher": "watcher",
+    "StalledEvent": "events",
     "Store": "store",
     "TrainingStats": "training_stats",
+    "ValidationEvent": "events",
     "ValidationScores": "validation_scores",
     "criteria_for": "criteria",
     "find_best": "best",

@@ -12,6 +12,8 @@ from napari_dacapo.errors import ArrayNotFoundError
 from napari_dacapo.runs.criteria import ScoredTask, default_criterion
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from napari_dacapo.runs.datasets import Dataset
     from napari_dacapo.runs.run import Run
     from napari_dacapo.runs.validation_scores import ValidationScores
@@ -71,6 +73,7 @@ def find_best(
     *,
     criterion: str | None = None,
     dataset: str | None = None,
+    iterations: Collection[int] | None = None,
 ) -> BestScoreValue | None:
     """Find the best stored score.
 
@@ -87,6 +90,8 @@ def find_best(
         Name of a dataset; by default the mean over the datasets counts, at
         the same iteration and parameters. Datasets without any score are
         left out of the mean and named.
+    iterations : collection of int, optional
+        Only these count; default: all.
 
     Returns
     -------
@@ -122,6 +127,9 @@ def find_best(
             left_out = [n for n, has in zip(table.datasets, scored, strict=True) if not has]
             doubts.append(f"No score of {', '.join(left_out)}: the mean is over the others.")
         candidates = values[:, scored].mean(axis=1)
+    chosen_ones = table.iterations if iterations is None else iterations
+    counts = np.array([iteration in chosen_ones for iteration in table.iterations], bool)
+    candidates = np.where(counts[:, None], candidates, np.nan)
     missing = np.isnan(candidates)
     if missing.all():
         return None
@@ -136,7 +144,7 @@ def find_best(
         parameters=table.parameters[p],
         higher_is_better=chosen.higher_is_better,
         doubtful=" ".join(doubts),
-        n_skipped=int(missing.sum()),
+        n_skipped=int(missing[counts].sum()),
     )
 
 

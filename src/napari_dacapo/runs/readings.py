@@ -53,7 +53,7 @@ class Readings:
             return TrainingStats(problem=str(error))
 
     @cached_property
-    def _last_training(self) -> tuple[TrainingIteration | None, str | None]:
+    def last_training(self) -> tuple[TrainingIteration | None, str | None]:
         """The last entry of the losses, and why it cannot be read."""
         if "training_stats" in self.__dict__:
             stats = self.training_stats
@@ -64,6 +64,11 @@ class Readings:
             return self._store.stats_store.last_training_iteration(self._config.name), None
         except NapariDacapoError as error:
             return None, str(error)
+
+    @property
+    def scores_problem(self) -> str | None:
+        """Why the scores cannot be read; None if they can."""
+        return self.validation_scores.read_problem
 
     @cached_property
     def validation_scores(self) -> ValidationScores:
@@ -107,13 +112,13 @@ class Readings:
     @cached_property
     def iteration(self) -> int:
         """Iterations done: what the stats say or, where they end earlier, the last checkpoint."""
-        last, _ = self._last_training
+        last, _ = self.last_training
         return max(0 if last is None else last.iteration + 1, *self.checkpoints, 0)
 
     @cached_property
     def loss(self) -> float | None:
         """The last loss, without reading all of them; may be NaN."""
-        last, _ = self._last_training
+        last, _ = self.last_training
         return None if last is None else last.loss
 
     @cached_property
@@ -130,7 +135,7 @@ class Readings:
     def problem(self) -> str | None:
         """What is wrong with the run, in one line."""
         scores = self.validation_scores
-        _, stats_problem = self._last_training
+        _, stats_problem = self.last_training
         problems = [text for text in (self._config.problem, stats_problem) if text]
         if not scores.iteration_scores:
             problems.extend(scores.problems)

@@ -40,6 +40,8 @@ class ValidationScores:
     ----------
     iteration_scores : list of ValidationIteration
         As stored, with what was stored twice.
+    read_problem : str or None
+        As given by `problem`.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class ValidationScores:
         self._task = task
         self._datasets = tuple(datasets)
         self._outputs = outputs
-        self._problem = problem
+        self.read_problem = problem
 
     def __len__(self) -> int:
         return len(self.table.iterations)
@@ -75,7 +77,7 @@ class ValidationScores:
     @property
     def problems(self) -> tuple[str, ...]:
         """What is missing, ragged, stored twice or could not be matched or read."""
-        return ((self._problem,) if self._problem else ()) + self.table.problems
+        return ((self.read_problem,) if self.read_problem else ()) + self.table.problems
 
     @property
     def iterations(self) -> list[int]:
