@@ -16,6 +16,7 @@ import dask.array as da
 import numpy as np
 from dask.base import tokenize
 
+from napari_dacapo.volumes.functions import AsType
 from napari_dacapo.volumes.sources import TensorStoreSource, ZarrSource
 from napari_dacapo.volumes.views import MapView, SourceView, StackView, basic_index
 
@@ -140,7 +141,7 @@ class LazyArray(da.Array):
             return converted
         if np.dtype(dtype) == self.dtype:
             return self
-        return self.map(_AsType(np.dtype(dtype)), dtype=dtype)
+        return self.map(AsType(np.dtype(dtype).name), dtype=dtype)
 
     def __getitem__(self, index: Any) -> da.Array:
         basic = basic_index(index, self.shape)
@@ -167,19 +168,6 @@ class LazyArray(da.Array):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_view, (self.lazy_view, self.name, self.chunks)
-
-
-class _AsType:
-    """A conversion that can be pickled and tokenized."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        self.dtype = dtype
-
-    def __call__(self, elements: NDArray[Any]) -> NDArray[Any]:
-        return elements.astype(self.dtype)
-
-    def __dask_tokenize__(self) -> tuple[str, str]:
-        return ("astype", self.dtype.str)
 
 
 def _read_block(view: View, index: tuple[slice, ...]) -> NDArray[Any]:

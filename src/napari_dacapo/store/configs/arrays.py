@@ -94,8 +94,8 @@ class ResampledArrayConfig(ArrayConfig):
     """An array at another voxel size: ``upsample`` and ``downsample`` factors per axis."""
 
     source_array_config: Source
-    upsample: tuple[int, ...]
-    downsample: tuple[int, ...]
+    upsample: tuple[int, ...] | None = None
+    downsample: tuple[int, ...] | None = None
     interp_order: bool | int = 0
 
 

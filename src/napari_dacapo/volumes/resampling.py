@@ -1,0 +1,193 @@
+"""Views on another grid: averages over blocks of voxels, and values in between."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import tensorstore as ts
+
+from napari_dacapo.volumes.sources import check_memory
+from napari_dacapo.volumes.views import View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_dacapo.volumes.views import Index
+    from napari_dacapo.volumes.volume import Kind
+
+__all__ = ["DownsampleView", "InterpolateView", "Method", "method_for"]
+
+Method = Literal["mean", "mode", "stride"]
+
+# More is read in parts, so that a coarse view of a huge array stays small.
+_PART_BYTES = 2**26
+
+
+def method_for(dtype: np.dtype[Any], kind: Kind) -> Method:
+    """Choose how to merge voxels: labels (and bools) cannot be averaged."""
+    return "mode" if kind == "labels" or dtype.kind == "b" else "mean"
+
+
+class DownsampleView(View):
+    """Blocks of voxels merged into one each, as :func:`tensorstore.downsample` does it.
+
+    Parameters
+    ----------
+    view : View
+        The fine one.
+    factors : sequence of int
+        Voxels per block along each axis. A last block that is not whole
+        counts with what there is of it.
+    method : {"mean", "mode", "stride"}
+        How to merge; means of integers are rounded to even.
+    selection : tuple of int and range, optional
+        Which of the blocks; all if not given.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        factors: Sequence[int],
+        method: Method,
+        selection: tuple[int | range, ...] | None = None,
+    ) -> None:
+        if len(factors) != view.ndim or min(factors, default=1) < 1:
+            raise ValueError(f"factors {factors} do not fit an array of {view.ndim} axes")
+        if selection is None:
+            selection = tuple(range(-(-n // f)) for n, f in zip(view.shape, factors, strict=True))
+        self.view, self.factors, self.method = view, tuple(factors), method
+        self.selection = selection
+        self.dtype = view.dtype
+        ranges = [
+            (entry, max(1, chunk // factor))
+            for entry, chunk, factor in zip(selection, view.chunks, factors, strict=True)
+            if isinstance(entry, range)
+        ]
+        self.shape = tuple(len(entry) for entry, _ in ranges)
+        self.chunks = tuple(chunk for _, chunk in ranges)
+        self.starts = tuple(e.start % chunk if e.step == 1 else 0 for e, chunk in ranges)
+
+    def __getitem__(self, index: Index) -> DownsampleView:
+        parts = iter(index)
+        selection = tuple(
+            entry[next(parts)] if isinstance(entry, range) else entry for entry in self.selection
+        )
+        return DownsampleView(self.view, self.factors, self.method, selection)
+
+    def read(self) -> NDArray[Any]:
+        """Read all elements of the view."""
+        if 0 in self.shape:
+            return np.empty(self.shape, self.dtype)
+        check_memory(self.nbytes, "")
+        ranges = [
+            entry if isinstance(entry, range) else range(entry, entry + 1)
+            for entry in self.selection
+        ]
+        # Upwards and without gaps first; order and steps are put right after.
+        spans = [range(min(r), max(r) + 1) for r in ranges]
+        merged = self._merge(spans)
+        return merged[
+            tuple(
+                entry - span.start if isinstance(entry, int) else slice(None, None, entry.step)
+                for entry, span in zip(self.selection, spans, strict=True)
+            )
+        ]
+
+    def _merge(self, spans: list[range]) -> NDArray[Any]:
+        fine = tuple(
+            slice(span.start * factor, min(span.stop * factor, n))
+            for span, factor, n in zip(spans, self.factors, self.view.shape, strict=True)
+        )
+        part = self.view[fine]
+        lengths = [len(span) for span in spans]
+        if part.nbytes > _PART_BYTES and prod(lengths) > 1:
+            axis = lengths.index(max(lengths))
+            out = np.empty(lengths, self.dtype)
+            middle = lengths[axis] // 2
+            for piece in (slice(0, middle), slice(middle, None)):
+                inner = [s[piece] if i == axis else s for i, s in enumerate(spans)]
+                out[(*[slice(None)] * axis, piece)] = self._merge(inner)
+            return out
+        coarse = ts.downsample(ts.array(part.read()), self.factors, method=self.method)
+        return np.asarray(coarse.read().result())
+
+
+class InterpolateView(View):
+    """Values at positions between voxels.
+
+    Parameters
+    ----------
+    view : View
+        The array on its own grid.
+    positions : sequence of array, float or None
+        For each axis, where to look, in indices of the view (the centre of
+        voxel ``i`` is at ``i``); one float takes the axis away, None leaves
+        it alone. Beyond the borders the outermost voxels go on.
+    order : {0, 1}
+        Nearest voxel, or linear (then elements are floating point).
+    """
+
+    def __init__(
+        self,
+        view: View,
+        positions: Sequence[NDArray[Any] | float | None],
+        order: int,
+    ) -> None:
+        self.view, self.order = view, order
+        self.positions = tuple(
+            np.arange(n, dtype=float) if where is None else np.asarray(where, float)
+            for where, n in zip(positions, view.shape, strict=True)
+        )
+        linear = order == 1 and view.dtype.kind != "f"
+        self.dtype = np.dtype(np.float64) if linear else view.dtype
+        kept = [axis for axis, where in enumerate(self.positions) if where.ndim]
+        self.shape = tuple(len(self.positions[axis]) for axis in kept)
+        self.chunks = tuple(
+            max(1, view.chunks[axis] * len(self.positions[axis]) // max(1, view.shape[axis]))
+            for axis in kept
+        )
+        self.starts = (0,) * len(kept)
+
+    def __getitem__(self, index: Index) -> InterpolateView:
+        parts = iter(index)
+        positions = [where[next(parts)] if where.ndim else where for where in self.positions]
+        return InterpolateView(self.view, positions, self.order)
+
+    def read(self) -> NDArray[Any]:
+        """Read all elements of the view."""
+        if 0 in self.shape:
+            return np.empty(self.shape, self.dtype)
+        check_memory(self.nbytes, "")
+        spans, places = [], []
+        for where, n in zip(self.positions, self.view.shape, strict=True):
+            inside = np.clip(np.atleast_1d(where), 0, n - 1)
+            first = int(np.floor(inside.min()))
+            spans.append(slice(first, min(n, int(np.floor(inside.max())) + 2)))
+            places.append(inside - first)
+        elements = self.view[tuple(spans)].read()
+        for axis, place in enumerate(places):
+            elements = self._along(elements, axis, place)
+        scalar = tuple(slice(None) if where.ndim else 0 for where in self.positions)
+        return np.asarray(elements[scalar], self.dtype)
+
+    def _along(self, elements: NDArray[Any], axis: int, place: NDArray[Any]) -> NDArray[Any]:
+        def take(indices: NDArray[Any]) -> NDArray[Any]:
+            found: NDArray[Any] = np.take(
+                elements, np.minimum(indices.astype(int), elements.shape[axis] - 1), axis
+            )
+            return found
+
+        if self.order == 0:
+            # Halfway between two voxels the later one is taken.
+            return take(np.floor(place + 0.5))
+        low = np.floor(place)
+        weight = (place - low).astype(self.dtype)
+        if not weight.any():
+            return take(low)
+        weight = weight.reshape([-1 if i == axis else 1 for i in range(elements.ndim)])
+        mixed: NDArray[Any] = take(low) * (1 - weight) + take(low + 1) * weight
+        return mixed
