@@ -22,6 +22,7 @@ from napari_dacapo.viewers.colormaps import (
     COLORMAPS,
     ERROR,
     GT,
+    LINE,
     SEGMENTATION,
     class_color,
     class_colormap,
@@ -95,6 +96,10 @@ class Appearance:
         One for each channel; empty without a channel axis.
     contour : int
         Width of the line around labels in voxels; 0 fills them.
+    line_color : RGBA or None
+        One colour for the lines around all labels: outlines of many colours
+        around fillings of many colours cannot be read. None where each label
+        has its own.
     class_colors : mapping of int to RGBA
         Colour of each label value, of classes and masks; 0 is clear.
     class_names : mapping of int to str
@@ -110,6 +115,7 @@ class Appearance:
     gamma: float = 1.0
     channels: tuple[ChannelAppearance, ...] = ()
     contour: int = 0
+    line_color: RGBA | None = None
     class_colors: Mapping[int, RGBA] = field(default_factory=lambda: MappingProxyType({}))
     class_names: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -193,12 +199,14 @@ def _labels(volume: Volume) -> Appearance:
             channels = tuple(
                 replace(channel, color=class_color(i + 1)) for i, channel in enumerate(channels)
             )
-    is_hidden = volume.role == "mask"
+    # Two masks are compared by their outlines, and the prediction is seen within.
+    is_line = is_gt or (kind == "mask" and volume.role == "segmentation")
     return Appearance(
         kind,
-        opacity=0.9 if is_gt else 0.4,
-        visible=not is_hidden,
-        contour=1 if is_gt else 0,
+        opacity=0.9 if is_line else 0.4,
+        visible=volume.role != "mask",
+        contour=1 if is_line else 0,
+        line_color=LINE if is_gt and kind == "instances" else None,
         channels=channels,
         class_colors=_classes(colors),
         class_names=MappingProxyType(names),

@@ -32,6 +32,7 @@ _ORANGE = (1.0, 0.55, 0.1)
 GT: RGB = (0.25, 1.0, 0.75)
 SEGMENTATION: RGB = (1.0, 0.25, 0.65)
 ERROR: RGB = (1.0, 0.15, 0.15)
+LINE: RGBA = (1.0, 1.0, 1.0, 1.0)
 
 # Okabe and Ito's palette without black and gray: told apart by people who do
 # not tell red from green. Classes beyond it get hues by the golden ratio.
@@ -75,18 +76,19 @@ def _missing(axis: int) -> ColorStops:
     Three of them multiplied make a colour image, and white leaves what lies
     below as it is: affinities over raw show the boundaries only.
     """
-    low = tuple(0.1 if i == axis else 1.0 for i in range(3))
+    low = tuple(0.15 if i == axis else 1.0 for i in range(3))
     return ((0.0, (low[0], low[1], low[2], 1.0)), (1.0, (1.0, 1.0, 1.0, 1.0)))
 
 
 COLORMAPS: Mapping[str, ColorStops] = MappingProxyType(
     {
         "dacapo signed": (
-            (0.0, (*_BLUE, 0.65)),
-            (0.45, (*_BLUE, 0.12)),
+            (0.0, (*_BLUE, 0.3)),
+            (0.45, (*_BLUE, 0.06)),
             (0.5, (0.6, 0.6, 0.6, 0.0)),
-            (0.55, (*_ORANGE, 0.3)),
-            (1.0, (1.0, 0.85, 0.3, 0.95)),
+            (0.55, (*_ORANGE, 0.4)),
+            (0.75, (1.0, 0.7, 0.15, 0.85)),
+            (1.0, (1.0, 0.92, 0.5, 1.0)),
         ),
         "dacapo affinity z": _missing(0),
         "dacapo affinity y": _missing(1),

@@ -1,1 +1,1 @@
-"""viewers/napari."""
+"""The napari backend: volumes as layers."""

@@ -1,0 +1,312 @@
+"""The napari backend: shows volumes as layers of a viewer.
+
+What is on screen is remembered in the layers themselves (their metadata), not
+in the backend: layers that a reader made, or another backend object of the
+same viewer, are found and exchanged all the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari.layers import Image, Labels, Layer
+
+from napari_dacapo.errors import ArrayNotFoundError
+from napari_dacapo.viewers.napari.arrange import STACKED, arrange_layers
+from napari_dacapo.viewers.napari.layers import METADATA_KEY, VOLUME_KEY, stack_layer_data
+from napari_dacapo.viewers.napari.legend import update_legend
+from napari_dacapo.viewers.napari.settings import copy_settings
+from napari_dacapo.viewers.napari.view_state import get_view, set_view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from napari.components import ViewerModel
+
+    from napari_dacapo.runs import Run
+    from napari_dacapo.viewers.base import Arrangement
+    from napari_dacapo.viewers.napari.layers import LayerData
+    from napari_dacapo.viewers.view_state import ViewState
+    from napari_dacapo.volumes import Volume
+
+__all__ = ["NapariBackend", "add_run", "layer_volume"]
+
+# From the bottom to the top, and from left to right side by side.
+_ROLES = (
+    "raw", "mask", "weight", "gt", "target", "prediction", "gradients", "live", "segmentation",
+    "error",
+)  # fmt: skip
+
+
+def add_run(
+    viewer: ViewerModel,
+    run: Run,
+    *,
+    dataset: str | None = None,
+    iteration: int | None = None,
+    parameters: str | None = None,
+    segmentation: Literal["stored", "computed"] | None = None,
+) -> list[Layer]:
+    """Show a run in napari: raw, gt, prediction and segmentation.
+
+    Called again with another iteration, the layers are exchanged in place:
+    camera, contrast, colormap and visibility stay.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Where to show it.
+    run : Run
+        What to show.
+    dataset : str, optional
+        A validation dataset; the first one that has something if not given.
+    iteration : int, optional
+        A validated iteration; the last one if not given.
+    parameters : str, optional
+        Name of a stored output, or what to compute a segmentation with.
+    segmentation : {"stored", "computed"}, optional
+        Stored unless every stored output is empty, if not given.
+
+    Returns
+    -------
+    list of napari.layers.Layer
+        In the order of :meth:`napari_dacapo.runs.Run.volumes`; nothing has
+        been read but what is on screen.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        If the run has nothing to show; says why.
+    """
+    volumes = run.volumes(
+        dataset=dataset, iteration=iteration, parameters=parameters, segmentation=segmentation
+    )
+    if not volumes:
+        raise ArrayNotFoundError(f"Run {run.name} has no arrays to show.")
+    backend = NapariBackend(viewer)
+    try:
+        backend.show(volumes, notes=_missing(run, volumes))
+        layers = backend.layers()
+    finally:
+        backend.close()
+    order = [volume.identity.slot for volume in volumes]
+    ours = [layer for layer in layers if layer.metadata[METADATA_KEY]["slot"] in order]
+    return sorted(ours, key=lambda layer: order.index(layer.metadata[METADATA_KEY]["slot"]))
+
+
+def _missing(run: Run, volumes: Sequence[Volume]) -> list[str]:
+    """Return why parts of a run are not among the volumes shown."""
+    dataset = volumes[0].identity.dataset
+    iterations = {volume.identity.iteration for volume in volumes} - {None}
+    return [reason for number in iterations for reason in run.missing(dataset, number)]
+
+
+def layer_volume(layer: Layer) -> Volume | None:
+    """Return the volume that a layer shows, or None if it is not ours."""
+    volume: Volume | None = layer.metadata.get(VOLUME_KEY)
+    return volume
+
+
+class NapariBackend:
+    """Shows volumes in a napari viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Whose layers to manage. Layers that did not come from this package are
+        never touched.
+
+    Notes
+    -----
+    To be used on the viewer's thread only.
+    """
+
+    name = "napari"
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self.viewer = viewer
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._update_legend)
+        for layer in self.layers():
+            _finish(layer)
+
+    def layers(self) -> list[Layer]:
+        """Return the layers on screen that came from this package, in order."""
+        return [layer for layer in self.viewer.layers if METADATA_KEY in layer.metadata]
+
+    def show(self, volumes: Sequence[Volume], *, notes: Sequence[str] = ()) -> None:
+        """Show volumes, each in its slot; see :meth:`Backend.show`.
+
+        Parameters
+        ----------
+        volumes : sequence of Volume
+            What to show.
+        notes : sequence of str
+            What else to say on screen, e.g. which parts of a run are missing.
+
+        Raises
+        ------
+        UnsupportedError
+            If napari cannot show one of them; then nothing is changed.
+        """
+        wanted = list(zip(volumes, stack_layer_data(volumes), strict=True))
+        known = {layer.metadata[METADATA_KEY]["slot"] for layer in self.layers()}
+        is_new = not any(volume.identity.slot in known for volume in volumes)
+        for i, (volume, data) in enumerate(wanted):
+            if i == 0:
+                for _, keywords, _ in data:
+                    keywords["metadata"][METADATA_KEY]["run_notes"] = list(notes)
+            self._show_one(volume, data)
+        if is_new and volumes:
+            self._look_at([volume.identity.slot for volume in volumes])
+            self.viewer.canvas.overlays.scale_bar.visible = True
+        if any(STACKED in layer.metadata[METADATA_KEY] for layer in self.layers()):
+            self.arrange("side by side")
+        self._update_legend()
+
+    def remove(self, slots: Iterable[str]) -> None:
+        """Take the volumes of these slots off the screen; unknown slots are ignored."""
+        for layer in self._in_slots(set(slots)):
+            self.viewer.layers.remove(layer)
+
+    def shown(self) -> list[Volume]:
+        """Return the volumes on screen that came from this package, in order."""
+        found = {id(volume): volume for volume in map(layer_volume, self.layers()) if volume}
+        return list(found.values())
+
+    def arrange(self, arrangement: Arrangement) -> None:
+        """Lay the volumes on top of each other or next to each other."""
+        arrange_layers(self.viewer, self.layers(), arrangement)
+
+    def get_view(self) -> ViewState:
+        """Return camera and appearance, independent of the backend."""
+        return get_view(self.viewer)
+
+    def set_view(self, view: ViewState) -> None:
+        """Take over camera and appearance from this or another backend."""
+        set_view(self.viewer, view)
+
+    def close(self) -> None:
+        """Disconnect from the viewer's events; layers stay. Safe to call twice."""
+        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self.viewer.layers.events.removed.disconnect(self._update_legend)
+
+    def _in_slots(self, slots: set[str]) -> list[Layer]:
+        return [layer for layer in self.layers() if layer.metadata[METADATA_KEY]["slot"] in slots]
+
+    def _show_one(self, volume: Volume, wanted: list[LayerData]) -> None:
+        here = {
+            layer.metadata[METADATA_KEY]["channel"]: layer
+            for layer in self._in_slots({volume.identity.slot})
+        }
+        for data in wanted:
+            channel = data[1]["metadata"][METADATA_KEY]["channel"]
+            old = here.pop(channel, None)
+            if old is None:
+                self.viewer.layers.insert(self._place(volume), Layer.create(*data))
+            elif not _exchange(old, data):
+                self._replace(old, data)
+        for layer in here.values():
+            self.viewer.layers.remove(layer)
+
+    def _place(self, volume: Volume) -> int:
+        """Return the index of a new layer: above those of its dataset that belong below it."""
+        height = _ROLES.index(volume.role)
+        place = len(self.viewer.layers)
+        for i, layer in reversed(list(enumerate(self.viewer.layers))):
+            said = layer.metadata.get(METADATA_KEY)
+            if said is None or said["dataset"] != volume.identity.dataset:
+                continue
+            if (said["store"], said["run"]) != (volume.identity.store, volume.identity.run):
+                continue
+            if _ROLES.index(said["role"]) <= height:
+                return int(i) + 1
+            place = int(i)
+        return place
+
+    def _replace(self, old: Layer, data: LayerData) -> None:
+        """Put a new layer in the place of one that cannot take the data."""
+        new = Layer.create(*data)
+        _finish(new)
+        copy_settings(old, new)
+        _keep(old.metadata[METADATA_KEY], new.metadata[METADATA_KEY])
+        index = int(self.viewer.layers.index(old))
+        was_selected = old in self.viewer.layers.selection
+        # The new one first: without any layer napari would forget the camera.
+        self.viewer.layers.insert(index + 1, new)
+        self.viewer.layers.remove(old)
+        new.name = data[1]["name"]
+        if was_selected:
+            self.viewer.layers.selection.add(new)
+
+    def _look_at(self, slots: list[str]) -> None:
+        """Move camera and plane to new volumes.
+
+        gt often covers a small part of a large raw volume: then the view is of
+        that part, or else nothing but raw would be in it.
+        """
+        layers = self._in_slots(set(slots))
+        inner = [layer for layer in layers if layer.metadata[METADATA_KEY]["role"] != "raw"]
+        inner = inner or layers
+        n_axes = len(inner[0].metadata[METADATA_KEY]["voxel_size"])
+        n_extra = self.viewer.dims.ndim - n_axes
+        # The centre of a voxel: between two, layers round to different planes.
+        shape = inner[0].extent.data[1] + 1
+        middle = inner[0].data_to_world(shape // 2)[-n_axes:]
+        for axis, value in enumerate(middle):
+            self.viewer.dims.set_point(n_extra + axis, value)
+        part = self.viewer.layers.get_extent(inner).world[:, -n_axes:]
+        whole = self.viewer.layers.get_extent(layers).world[:, -n_axes:]
+        is_large_part = all((whole[1] - whole[0]) <= 2 * (part[1] - part[0]))
+        self.viewer.reset_view(layers=layers if is_large_part else inner)
+
+    def _on_inserted(self, event: Any) -> None:
+        _finish(event.value)
+        self._update_legend()
+
+    def _update_legend(self, event: Any = None) -> None:
+        update_legend(self.viewer)
+
+
+def _exchange(layer: Layer, data: LayerData) -> bool:
+    """Give a layer new data; False if it cannot take it."""
+    elements, keywords, kind = data
+    new, old = keywords["metadata"][METADATA_KEY], layer.metadata[METADATA_KEY]
+    is_same_kind = isinstance(layer, Labels if kind == "labels" else Image)
+    n_axes = len(keywords["scale"])
+    if not is_same_kind or layer.multiscale != keywords["multiscale"] or layer.ndim != n_axes:
+        return False
+    if (new["key"], new["revision"]) != (old["key"], old["revision"]):
+        layer.data = elements
+    for name in ("scale", "translate", "units", "axis_labels"):
+        if list(map(str, getattr(layer, name))) != list(map(str, keywords[name])):
+            setattr(layer, name, keywords[name])
+    if isinstance(layer, Labels):
+        if new["look"] != old["look"]:
+            layer.colormap = keywords["colormap"]
+        layer.features = keywords.get("features", {})
+    elif list(layer.contrast_limits) == old["contrast_limits"] != new["contrast_limits"]:
+        # Nobody has touched them, and the new data want others.
+        layer.contrast_limits = new["contrast_limits"]
+    _keep(old, new)
+    layer.metadata = keywords["metadata"]
+    return True
+
+
+def _keep(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Hand on what was noted of a layer's look, not of its data."""
+    new["contour"] = old["contour"]
+    if STACKED in old:
+        new[STACKED] = old[STACKED]
+
+
+def _finish(layer: Layer) -> None:
+    """Set once what layer data cannot say: the contour, and notes in the status bar."""
+    said = layer.metadata.get(METADATA_KEY)
+    if said is None or said.get("contour") is None:
+        return
+    if isinstance(layer, Labels):
+        layer.contour = said["contour"]
+    said["contour"] = None
+    if said["notes"]:
+        layer.help = "; ".join(said["notes"])
