@@ -47,17 +47,17 @@ class VolumeHandler(RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Vary", "Origin")
         self.clear_header("Server")
-        origin = self.request.headers.get("Origin")
-        if origin is not None and origin in self._server.origins:
-            self.set_header("Access-Control-Allow-Origin", origin)
-            self.set_header("Access-Control-Expose-Headers", "Content-Range, Content-Length")
 
     def prepare(self) -> None:
         """Refuse what has not the token or comes from a foreign page."""
         origin = self.request.headers.get("Origin")
         if origin is not None and origin not in self._server.origins:
             self._refuse(403, "This page may not read from here.")
-        elif not same_token(self.path_args[0] or "", self._server.token):
+            return
+        if origin is not None:
+            self.set_header("Access-Control-Allow-Origin", origin)
+            self.set_header("Access-Control-Expose-Headers", "Content-Range, Content-Length")
+        if not same_token(self.path_args[0] or "", self._server.token):
             self._refuse(404, "There is nothing here.")
 
     async def options(self, *_: str) -> None:
