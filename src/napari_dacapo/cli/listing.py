@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,8 +15,18 @@ from napari_dacapo.cli.common import (
     find_store,
     print_json,
 )
+from napari_dacapo.cli.records import (
+    configured_path,
+    iterations_of,
+    prediction_or_none,
+    row_as_json,
+    run_as_json,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from napari_dacapo.runs import Dataset, Run, RunRow
     from napari_dacapo.volumes import Volume
 
@@ -80,64 +90,6 @@ def show(
         _print_run(found)
 
 
-def row_as_json(row: RunRow) -> dict[str, Any]:
-    """Return a run's row as ``runs --json`` prints it; scripts rely on these keys."""
-    return {
-        "name": row.name,
-        "task": row.task,
-        "architecture": row.architecture,
-        "state": row.state,
-        "iteration": row.iteration,
-        "num_iterations": row.num_iterations,
-        "loss": row.loss,
-        "validated_iterations": row.validated_iterations,
-        "checkpoints": row.checkpoints,
-        "problem": row.problem,
-    }
-
-
-def run_as_json(run: Run) -> dict[str, Any]:
-    """Return a run as ``show --json`` prints it; scripts rely on these keys."""
-    datasets = [
-        {
-            "name": dataset.name,
-            "raw": array_as_json(dataset.raw_or_none),
-            "gt": array_as_json(dataset.gt_or_none),
-            "iterations": [
-                {
-                    "iteration": iteration,
-                    "prediction": array_as_json(run.prediction(dataset.name, iteration)),
-                    "outputs": {
-                        name: array_as_json(volume)
-                        for name, volume in run.outputs(dataset.name, iteration).items()
-                    },
-                }
-                for iteration in run.validated_iterations
-            ],
-        }
-        for dataset in run.datasplit.validate
-    ]
-    return {**row_as_json(run.row()), "datasets": datasets}
-
-
-def array_as_json(volume: Volume | None) -> dict[str, Any] | None:
-    """Return an array as ``show --json`` prints it; None where there is none.
-
-    ``voxel_size`` and ``offset`` are nanometres over the spatial axes; ``path``
-    is None for arrays that are computed from stored ones.
-    """
-    if volume is None:
-        return None
-    return {
-        "shape": volume.shape,
-        "dtype": str(volume.dtype),
-        "axis_names": volume.axis_names,
-        "voxel_size": volume.voxel_size,
-        "offset": volume.offset,
-        "path": volume.source.path if volume.source else None,
-    }
-
-
 def _print_rows(rows: list[RunRow]) -> None:
     from rich.markup import escape
     from rich.table import Table
@@ -197,29 +149,38 @@ def _print_run(run: Run) -> None:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in ("Array", "Shape", "Type", "Voxel size (nm)", "Offset (nm)", "Path"):
             table.add_column(heading)
-        for label, volume in _arrays(run, dataset):
-            table.add_row(escape(label), *map(escape, _array_cells(volume)))
+        for label, volume, path in _arrays(run, dataset):
+            table.add_row(escape(label), *map(escape, _array_cells(volume, path)))
         out.print(table)
+        for reason in _missing(run, dataset):
+            out.print(escape(reason), style="yellow", soft_wrap=True)
 
 
-def _arrays(run: Run, dataset: Dataset) -> list[tuple[str, Volume | None]]:
-    found = [("raw", dataset.raw_or_none), ("gt", dataset.gt_or_none)]
-    for iteration in run.validated_iterations:
-        found.append((f"{iteration} prediction", run.prediction(dataset.name, iteration)))
-        outputs = run.outputs(dataset.name, iteration)
-        found += [(f"{iteration} {name}", volume) for name, volume in outputs.items()]
-    return found
+def _arrays(run: Run, dataset: Dataset) -> Iterator[tuple[str, Volume | None, Path | None]]:
+    yield "raw", dataset.raw_or_none, configured_path(dataset, "raw")
+    yield "gt", dataset.gt_or_none, configured_path(dataset, "gt")
+    for iteration in iterations_of(run, dataset):
+        yield f"{iteration} prediction", prediction_or_none(run, dataset, iteration), None
+        for name, volume in run.outputs(dataset.name, iteration).items():
+            yield f"{iteration} {name}", volume, None
 
 
-def _array_cells(volume: Volume | None) -> tuple[str, ...]:
+def _missing(run: Run, dataset: Dataset) -> list[str]:
+    iterations: list[int | None] = [*iterations_of(run, dataset)] or [None]
+    reasons = (reason for i in iterations for reason in run.missing(dataset.name, i))
+    return list(dict.fromkeys(reasons))
+
+
+def _array_cells(volume: Volume | None, path: Path | None) -> tuple[str, ...]:
     if volume is None:
         return ("not there", "", "", "", "")
+    where = volume.source.path if volume.source else path
     return (
         " × ".join(map(str, volume.shape)),
         str(volume.dtype),
         " ".join(f"{v:g}" for v in volume.voxel_size),
         " ".join(f"{v:g}" for v in volume.offset),
-        str(volume.source.path) if volume.source else "computed",
+        str(where or "computed"),
     )
 
 
