@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.runs.score_table import order_parameters
 from napari_dacapo.viewers.selection import Offer
 
 if TYPE_CHECKING:
@@ -56,25 +57,26 @@ def gather(store: Store, name: str) -> RunFacts:
 
 def with_outputs(facts: RunFacts, dataset: str | None, iteration: int | None) -> RunFacts:
     """Return facts that know the stored outputs of a dataset at an iteration."""
-    offer = facts.offer
     if facts.run is None or dataset is None or iteration is None:
         return facts
-    if dataset in offer.training or (dataset, iteration) in offer.outputs:
+    if facts.offer.knows_outputs(dataset, iteration):
         return facts
-    try:
-        names = tuple(facts.run.outputs(dataset, iteration))
-    except (NapariDacapoError, OSError):
-        names = ()  # said when the iteration is shown, by ``Run.missing``
-    return replace(facts, offer=offer.with_outputs(dataset, iteration, names))
+    names = order_parameters(facts.run.validations.outputs(iteration, dataset))
+    return replace(facts, offer=facts.offer.with_outputs(dataset, iteration, tuple(names)))
 
 
 def _offer(run: Run) -> Offer:
     validate = [dataset.name for dataset in run.datasplit.validate]
     train = [dataset.name for dataset in run.datasplit.train if dataset.name not in validate]
+    datasets = tuple(dict.fromkeys((*validate, *train)))
+    iterations = tuple(run.validations.iterations)
+    complete = run.validated_iterations or iterations
     return Offer(
         run=run.name,
-        datasets=tuple(dict.fromkeys((*validate, *train))),
+        datasets=datasets,
         training=frozenset(train),
-        iterations=tuple(run.validated_iterations),
-        computable=run.config.task_config.kind not in ("dummy", "unknown"),
+        iterations=iterations,
+        first_dataset=run.dataset().name if datasets else None,
+        last_iteration=complete[-1] if complete else None,
+        computable=run.task.kind not in ("dummy", "unknown"),
     )

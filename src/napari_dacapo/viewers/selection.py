@@ -26,7 +26,6 @@ __all__ = [
 ]
 
 SegmentationSource = Literal["stored", "computed"]
-_NO_OUTPUTS: Mapping[tuple[str, int], tuple[str, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,11 @@ class Offer:
     training : frozenset of str
         Which of them are training datasets: they have no predictions.
     iterations : tuple of int
-        Validated iterations, ascending.
+        Validated iterations, ascending; a validation that is incomplete counts.
+    first_dataset : str or None
+        The dataset to begin with.
+    last_iteration : int or None
+        The iteration to begin with: the last complete one.
     outputs : mapping of (str, int) to tuple of str
         Names of the stored outputs, for the datasets and iterations looked at so far.
     computable : bool
@@ -76,7 +79,9 @@ class Offer:
     datasets: tuple[str, ...] = ()
     training: frozenset[str] = frozenset()
     iterations: tuple[int, ...] = ()
-    outputs: Mapping[tuple[str, int], tuple[str, ...]] = field(default=_NO_OUTPUTS)
+    first_dataset: str | None = None
+    last_iteration: int | None = None
+    outputs: Mapping[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
     computable: bool = False
 
     def outputs_of(self, selection: Selection) -> tuple[str, ...]:
@@ -84,6 +89,12 @@ class Offer:
         if selection.dataset is None or selection.iteration is None:
             return ()
         return self.outputs.get((selection.dataset, selection.iteration), ())
+
+    def knows_outputs(self, dataset: str | None, iteration: int | None) -> bool:
+        """Whether there is nothing left to list of a dataset at an iteration."""
+        if dataset is None or iteration is None or dataset in self.training:
+            return True
+        return (dataset, iteration) in self.outputs
 
     def with_outputs(self, dataset: str, iteration: int, names: tuple[str, ...]) -> Offer:
         """Return an offer that knows the outputs of one more dataset and iteration."""
@@ -111,21 +122,19 @@ class SegmentationChoice:
 def resolve(wanted: Selection, offer: Offer) -> Selection:
     """Turn an intention into something that the run can show.
 
-    What the run has is kept; a dataset that it lacks becomes its first, an
-    iteration that it lacks the last one. Parameters stay while the run has
+    What the run has is kept; a dataset or an iteration that it lacks becomes
+    the one to begin with. Parameters stay while the run has
     them or computes with them, so that stepping through iterations and
     datasets compares like with like.
     """
-    dataset = wanted.dataset if wanted.dataset in offer.datasets else None
-    if dataset is None and offer.datasets:
-        dataset = offer.datasets[0]
+    dataset = wanted.dataset if wanted.dataset in offer.datasets else offer.first_dataset
     iteration = wanted.iteration
-    if dataset in offer.training or not offer.iterations:
+    if dataset in offer.training:
         iteration = None
     elif iteration not in offer.iterations:
-        iteration = offer.iterations[-1]
+        iteration = offer.last_iteration
     found = Selection(offer.run, dataset, iteration, wanted.parameters, wanted.segmentation)
-    if dataset is not None and iteration is not None and (dataset, iteration) not in offer.outputs:
+    if not offer.knows_outputs(dataset, iteration):
         return found  # outputs that nobody listed yet may hold what is wanted
     choices = segmentation_choices(found, offer)
     for candidate in (found, replace(found, parameters=None)):

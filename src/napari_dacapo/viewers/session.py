@@ -9,11 +9,13 @@ All methods and signals belong to the thread that owns the viewer.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from psygnal import Signal
 
 from napari_dacapo.errors import NapariDacapoError, OptionsError, StoreNotFoundError
+from napari_dacapo.options import locate_store
 from napari_dacapo.viewers.facts import RunFacts, gather, with_outputs
 from napari_dacapo.viewers.selection import Selection, resolve, step
 from napari_dacapo.viewers.showing import Portion, portions, stale_slots
@@ -137,24 +139,23 @@ class Session:
             from napari_dacapo.runs import open_store
 
             store = open_store(path or None, path_map=dict(path_map) if path_map else None)
-            yield store
+            yield (store, *_place(path, store))
             rows: list[RunRow] = []
-            for row in store.rows(cancelled=cancelled.is_set):
+            for row in store.rows(cancelled=cancelled):
                 rows.append(row)
                 if len(rows) % ROWS_AT_ONCE == 1:
-                    yield tuple(rows)
-            yield tuple(rows)
+                    yield list(rows)
+            yield rows
 
         def take(answer: Any) -> None:
-            if isinstance(answer, tuple):
-                self._set_rows(answer)
+            if isinstance(answer, list):
+                self._set_rows(tuple(answer))
                 return
-            self.store = answer
-            self._set_store(StoreState(path, answer.name, "open"))
-            if select is not None:
-                self.select_run(select)
-                if show:
-                    self.show("stacked")
+            self.store, found_path, found_run = answer
+            self._set_store(StoreState(found_path, self.store.name, "open"))
+            self.select_run(select or found_run)
+            if show:
+                self.show("stacked")
 
         def fail(error: Exception) -> None:
             if quiet and isinstance(error, StoreNotFoundError | OptionsError):
@@ -192,12 +193,16 @@ class Session:
         """Select a run and gather what it has to show."""
         if self.facts is not None and self.facts.name == name:
             return
+        before, offer = self.selection, self.facts.offer if self.facts is not None else None
         self._forget_run()
         if name is None or self.store is None:
             return
-        keeps_iteration = self.selection.run == name
-        iteration = self.selection.iteration if keeps_iteration else None
-        store, wanted = self.store, replace(self.selection, run=name, iteration=iteration)
+        if before.run != name:
+            # A training dataset was chosen for want of others; runs are compared at their ends.
+            by_want = offer is not None and before.dataset in offer.training
+            dataset = None if by_want else before.dataset
+            before = replace(before, run=name, dataset=dataset, iteration=None)
+        store, wanted = self.store, before
         self.selection = wanted
 
         def work(cancelled: Event) -> Iterator[RunFacts]:
@@ -339,14 +344,15 @@ class Session:
 
     def _list_outputs(self, wanted: Selection) -> None:
         facts, found = self.facts, self.selection
-        assert facts is not None
+        if facts is None or facts.offer.knows_outputs(found.dataset, found.iteration):
+            return
 
         def take(known: RunFacts) -> None:
-            if known is self.facts:
-                return
             self.facts = known
-            self.selection = resolve(wanted, known.offer)
+            before, self.selection = self.selection, resolve(wanted, known.offer)
             self.selection_changed.emit(self.selection)
+            if self.selection != before and self.on_screen():
+                self.show()
 
         self._lanes["outputs"].start(
             "Listing outputs…",
@@ -376,6 +382,13 @@ class Session:
 
     def _announce_busy(self) -> None:
         self.busy_changed.emit(self.busy)
+
+
+def _place(path: str, store: Store) -> tuple[str, str | None]:
+    """Return the path by which a store can be opened again, and the run that the path names."""
+    if store.options.type != "files" or Path(path).is_file():
+        return path, None
+    return store.label, locate_store(path).run_name if path else None
 
 
 def explain(error: Exception) -> str:

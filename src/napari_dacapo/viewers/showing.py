@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.errors import ArrayNotFoundError
+from napari_dacapo.runs.selection import select_volumes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,16 +61,21 @@ def portions(run: Run, selection: Selection) -> Iterator[Portion]:
     ArrayNotFoundError
         If there is nothing at all to show; says why.
     """
-    volumes = run.volumes(
-        dataset=selection.dataset,
-        iteration=selection.iteration,
-        parameters=selection.parameters,
-        segmentation=selection.segmentation,
+    chosen = select_volumes(
+        run,
+        run.dataset(selection.dataset),
+        selection.iteration,
+        selection.parameters,
+        selection.segmentation,
     )
+    volumes = chosen.volumes
+    if not volumes:
+        reasons = " ".join(chosen.missing)
+        raise ArrayNotFoundError(f"Run {run.name} has nothing to show of this. {reasons}".strip())
     ready = tuple(volume for volume in volumes if volume.identity.variant != "computed")
     slow = [volume for volume in volumes if volume.identity.variant == "computed"]
     identities = tuple(volume.identity for volume in volumes)
-    notes = _notes(run, selection, volumes)
+    notes = _notes(chosen.missing, volumes)
     pending = f"Computing the segmentation of iteration {selection.iteration}…" if slow else ""
     yield Portion(ready, identities, notes, first=True, last=not slow, pending=pending)
     for i, volume in enumerate(slow, 1):
@@ -109,13 +115,6 @@ def stale_slots(shown: Iterable[Volume], wanted: Iterable[Identity]) -> list[str
     ]
 
 
-def _notes(run: Run, selection: Selection, volumes: Iterable[Volume]) -> tuple[str, ...]:
-    notes: list[str] = []
-    try:
-        if selection.dataset is not None and selection.iteration is not None:
-            notes += run.missing(selection.dataset, selection.iteration)
-    except NapariDacapoError as error:
-        notes.append(str(error))
-    for volume in volumes:
-        notes += [f"{volume.role}: {note}" for note in volume.notes]
-    return tuple(dict.fromkeys(notes))
+def _notes(missing: Iterable[str], volumes: Iterable[Volume]) -> tuple[str, ...]:
+    said = [f"{volume.role}: {note}" for volume in volumes for note in volume.notes]
+    return tuple(dict.fromkeys((*missing, *said)))

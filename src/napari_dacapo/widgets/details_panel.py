@@ -18,6 +18,7 @@ from superqt import QSearchableTreeWidget
 from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.config_tree import readable, summary
 from napari_dacapo.widgets.empty_page import EmptyPage
+from napari_dacapo.widgets.run_delegates import RoomyDelegate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,7 @@ class DetailsPanel(QWidget):
         self.tree.filter.setPlaceholderText("Search the config")
         self.tree.filter.setToolTip("Words or a regular expression, looked for in keys and values")
         self.tree.tree.setHeaderLabels(("Config", "Value"))
-        self.tree.tree.setAlternatingRowColors(False)
+        self.tree.tree.setItemDelegate(RoomyDelegate(self.tree.tree))
         self.tree.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         header = self.tree.tree.header()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
@@ -69,7 +70,7 @@ class DetailsPanel(QWidget):
         elif not facts.config:
             self.empty.say(f"{facts.name} cannot be read", facts.problem)
         else:
-            self.problem.setText(facts.problem)
+            self.problem.setText(f"⚠ {facts.problem}")
             self.problem.setVisible(bool(facts.problem))
             self._fill(readable(facts.config))
         self._stack.setCurrentIndex(0 if facts is not None and facts.config else 1)

@@ -190,8 +190,11 @@ def _score_tooltip(row: RunRow) -> str:
 
 
 def _score_key(row: RunRow) -> SortKey:
+    """Order by criterion, the best ones of each first."""
     best = row.best_score
-    return None if best is None else (best.criterion, best.value)
+    if best is None:
+        return None
+    return (best.criterion, -best.value if best.higher_is_better else best.value)
 
 
 def _change_text(row: RunRow) -> str:

@@ -17,13 +17,24 @@ if TYPE_CHECKING:
 
     from napari_dacapo.runs import RunRow
 
-__all__ = ["IterationsDelegate", "StateDelegate"]
+__all__ = ["IterationsDelegate", "RoomyDelegate", "StateDelegate"]
 
 DOT = 4.0
 MARGIN = 4.0
+ROOM = 8
+"""Height of a row beyond that of its text, in pixels."""
 
 
-class _RowDelegate(QStyledItemDelegate):
+class RoomyDelegate(QStyledItemDelegate):
+    """Text as ever, in rows that are not cramped."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+        """Return the room that a cell needs."""
+        size: QSize = super().sizeHint(option, index)
+        return QSize(size.width(), option.fontMetrics.height() + ROOM)
+
+
+class _RowDelegate(RoomyDelegate):
     """Draws the background as ever and leaves the contents to its heirs."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
@@ -62,11 +73,6 @@ class StateDelegate(_RowDelegate):
             text, Qt.TextElideMode.ElideRight, int(room.width())
         )
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, elided)
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        """Return the room for dot and name."""
-        size: QSize = super().sizeHint(option, index)
-        return size + QSize(int(2 * (MARGIN + DOT)) + 2, 0)
 
 
 class IterationsDelegate(_RowDelegate):

@@ -9,7 +9,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView
 
 from napari_dacapo.widgets.row_texts import COLUMNS, fitting
-from napari_dacapo.widgets.run_delegates import IterationsDelegate, StateDelegate
+from napari_dacapo.widgets.run_delegates import IterationsDelegate, RoomyDelegate, StateDelegate
 from napari_dacapo.widgets.run_model import ROW_ROLE, RunModel, RunProxy
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class RunView(QTreeView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setSortingEnabled(True)
         self.sortByColumn(KEYS.index("name"), Qt.SortOrder.AscendingOrder)
+        self.setItemDelegate(RoomyDelegate(self))
         self.setItemDelegateForColumn(KEYS.index("state"), StateDelegate(self))
         self.setItemDelegateForColumn(KEYS.index("iterations"), IterationsDelegate(self))
         header = self.header()

@@ -52,6 +52,7 @@ class RunsWidget(QWidget):
         self.table = RunTable(self)
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
         self.panels = {panel.key: panel.make(session, self.tabs) for panel in PANELS}
         for panel in PANELS:
             index = self.tabs.addTab(self.panels[panel.key], panel.title)
@@ -63,6 +64,7 @@ class RunsWidget(QWidget):
         splitter.setChildrenCollapsible(False)
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
+        splitter.setSizes([480, 320])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.stores)

@@ -25,11 +25,11 @@ _sessions: WeakValueDictionary[int, Session] = WeakValueDictionary()
 def session_of(viewer: Any) -> Session:
     """Return the session of a viewer, made when it is first asked for."""
     # napari hands plugins a proxy, a new one each time.
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    session = _sessions.get(id(viewer))
+    key = id(getattr(viewer, "__wrapped__", viewer))
+    session = _sessions.get(key)
     if session is None:
         session = Session(backend_choices(viewer), start=start_in_thread)
-        _sessions[id(viewer)] = session
+        _sessions[key] = session
     return session
 
 

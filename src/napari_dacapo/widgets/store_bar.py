@@ -54,6 +54,7 @@ class StoreBar(QWidget):
         self.add = self._button("Add…", "Add a store: choose its folder")
         self.add.clicked.connect(self.ask_for_store)
         self.more = self._button("⋯", "Reload, path map, forget")
+        self.more.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
         menu.setToolTipsVisible(True)

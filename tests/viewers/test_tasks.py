@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from napari_dacapo.viewers.tasks import Lane, run_here
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from threading import Event
+
+
+class Later:
+    """A starter that works when it is told to, as a thread does in its own time."""
+
+    def __init__(self) -> None:
+        self.pending: list[tuple[Callable[[], Iterator[Any]], dict[str, Any]]] = []
+
+    def __call__(self, work: Callable[[], Iterator[Any]], **callbacks: Any) -> None:
+        self.pending.append((work, callbacks))
+
+    def run(self, place: int = 0) -> None:
+        work, callbacks = self.pending.pop(place)
+        run_here(work, **callbacks)
+
+
+class Log(list[Any]):
+    def callbacks(self) -> dict[str, Callable[..., None]]:
+        return {
+            "on_value": self.append,
+            "on_error": self.append,
+            "on_done": lambda: self.append("done"),
+        }
+
+
+def counting(n: int) -> Callable[[Event], Iterator[int]]:
+    return lambda cancelled: iter(range(n))
+
+
+def test_values_arrive_in_order_and_done_is_last() -> None:
+    log, busy = Log(), list[str]()
+    lane = Lane(run_here, lambda: busy.append(lane.busy))
+    lane.start("Counting…", counting(3), **log.callbacks())
+    assert log == [0, 1, 2, "done"]
+    assert busy == ["Counting…", ""]
+
+
+def test_an_error_arrives_as_a_value() -> None:
+    def broken(cancelled: Event) -> Iterator[int]:
+        yield 1
+        raise ValueError("no")
+
+    log = Log()
+    Lane(run_here, lambda: None).start("…", broken, **log.callbacks())
+    assert log[0] == 1
+    assert isinstance(log[1], ValueError)
+    assert log[2:] == ["done"]
+
+
+@pytest.mark.parametrize("order", [(0, 0), (1, 0)])
+def test_answers_of_earlier_work_are_dropped(order: tuple[int, int]) -> None:
+    start, log = Later(), Log()
+    lane = Lane(start, lambda: None)
+    lane.start("first", counting(2), **log.callbacks())
+    lane.start("second", lambda cancelled: iter("ab"), **log.callbacks())
+    for place in order:
+        start.run(place)
+    assert log == ["a", "b", "done"]
+    assert lane.busy == ""
+
+
+def test_work_is_told_that_it_is_cancelled() -> None:
+    start, seen = Later(), []
+
+    def work(cancelled: Event) -> Iterator[int]:
+        seen.append(cancelled.is_set())
+        yield 1
+        raise AssertionError("went on after it was cancelled")
+
+    log = Log()
+    lane = Lane(start, lambda: None)
+    lane.start("work", work, **log.callbacks())
+    assert lane.cancel()
+    start.run()
+    assert seen == [True]
+    assert log == []
+    assert not lane.cancel()
+
+
+def test_a_callback_may_start_the_next_work() -> None:
+    log = Log()
+    lane = Lane(run_here, lambda: None)
+
+    def again(value: int) -> None:
+        lane.start("second", lambda cancelled: iter("ab"), **log.callbacks())
+
+    lane.start("first", counting(5), on_value=again, on_error=log.append)
+    assert log == ["a", "b", "done"]
+
+
+def test_telling_changes_the_text_of_running_work_only() -> None:
+    lane = Lane(Later(), lambda: None)
+    lane.tell("nothing runs")
+    assert lane.busy == ""
+    lane.start("work", counting(1), **Log().callbacks())
+    lane.tell("more")
+    assert lane.busy == "more"

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_dacapo.widgets.row_texts import COLUMNS
+from napari_dacapo.widgets.run_view import RunView
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from napari_dacapo.runs.row import RunRow
+
+    Rows = tuple[RunRow, ...]
+
+
+@pytest.fixture
+def view(qtbot: QtBot, rows: Rows) -> RunView:
+    view = RunView()
+    qtbot.addWidget(view)
+    view.resize(500, 200)
+    view.show()
+    view.set_rows(rows)
+    return view
+
+
+def shown(view: RunView) -> list[str]:
+    return [c.key for i, c in enumerate(COLUMNS) if not view.isColumnHidden(i)]
+
+
+def test_arrows_go_through_the_runs(qtbot: QtBot, view: RunView) -> None:
+    selected: list[str] = []
+    view.run_selected.connect(selected.append)
+    view.setFocus()
+    for _ in range(2):
+        qtbot.keyClick(view, Qt.Key.Key_Down)
+    qtbot.keyClick(view, Qt.Key.Key_Up)
+    assert selected[-3:] == ["b_configured", "c_finished", "b_configured"]
+
+
+@pytest.mark.parametrize(
+    ("key", "modifier", "side_by_side"),
+    [
+        (Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier, False),
+        (Qt.Key.Key_Enter, Qt.KeyboardModifier.KeypadModifier, False),
+        (Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier, True),
+    ],
+)
+def test_enter_opens_the_current_run(
+    qtbot: QtBot,
+    view: RunView,
+    key: Qt.Key,
+    modifier: Qt.KeyboardModifier,
+    side_by_side: bool,
+) -> None:
+    view.select("c_finished")
+    view.setFocus()
+    qtbot.waitUntil(view.hasFocus)
+    with qtbot.waitSignal(view.run_activated) as opened:
+        qtbot.keyClick(view, key, modifier)
+    assert opened.args == ["c_finished", side_by_side]
+
+
+def test_a_double_click_opens(qtbot: QtBot, view: RunView) -> None:
+    where = view.visualRect(view.proxy.index(1, 0)).center()
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    with qtbot.waitSignal(view.run_activated) as opened:
+        qtbot.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert opened.args == ["b_configured", False]
+
+
+def test_nothing_opens_without_a_run(qtbot: QtBot, view: RunView) -> None:
+    view.set_rows(())
+    opened: list[object] = []
+    view.run_activated.connect(lambda *args: opened.append(args))
+    qtbot.keyClick(view, Qt.Key.Key_Return)
+    assert opened == []
+
+
+def test_the_current_run_survives_new_rows_sorting_and_filter(view: RunView, rows: Rows) -> None:
+    told: list[str] = []
+    view.run_selected.connect(told.append)
+    view.select("c_finished")
+    view.sortByColumn(4, Qt.SortOrder.DescendingOrder)
+    view.set_rows(rows[1:])
+    view.set_rows(rows)
+    view.proxy.set_filter("finished")
+    current = view.current()
+    assert current is not None
+    assert current.name == "c_finished"
+    assert told == []
+
+
+def test_a_run_that_is_listed_later_can_be_chosen_before(view: RunView, rows: Rows) -> None:
+    view.set_rows(())
+    view.select("d_failed")
+    view.set_rows(rows[:2])
+    view.set_rows(rows)
+    current = view.current()
+    assert current is not None
+    assert current.name == "d_failed"
+
+
+def test_columns_fit_the_width(qtbot: QtBot, view: RunView) -> None:
+    everything = [column.key for column in COLUMNS]
+    seen = []
+    for width in (1400, 700, 350, 120):
+        view.resize(width, 200)
+        seen.append(shown(view))
+    assert seen[0] == everything
+    assert len(seen[0]) > len(seen[1]) > len(seen[2]) > len(seen[3]) == 1
+    assert {"name", "state", "iterations"} <= set(seen[2])
+
+
+def test_columns_can_be_chosen_and_given_back(view: RunView) -> None:
+    chosen: list[tuple[str, ...]] = []
+    view.columns_chosen.connect(chosen.append)
+    actions = {action.text(): action for action in view.column_menu().actions()}
+    actions["Architecture"].trigger()
+    assert "architecture" in shown(view)
+    assert chosen[-1] == tuple(shown(view))
+    view.resize(200, 200)
+    assert "architecture" in shown(view)
+    fit = next(a for a in view.column_menu().actions() if a.text() == "As many as fit")
+    assert not fit.isChecked()
+    fit.trigger()
+    assert chosen[-1] == ()
+    assert "architecture" not in shown(view)
+    assert not actions["Name"].isEnabled()
+
+
+def test_all_cells_can_be_drawn(view: RunView, rows: Rows) -> None:
+    view.choose_columns([column.key for column in COLUMNS])
+    view.resize(1200, 200)
+    image = view.viewport().grab().toImage()
+    finished = view.visualRect(view.proxy.index(2, 4))
+    configured = view.visualRect(view.proxy.index(1, 4))
+    spot = finished.left() + finished.width() // 4, finished.top() + 5
+    other = configured.left() + configured.width() // 4, configured.top() + 5
+    assert image.pixelColor(*spot) != image.pixelColor(*other)
