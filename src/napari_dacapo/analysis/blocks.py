@@ -1,4 +1,4 @@
-"""Arrays that are computed block by block, once each.
+"""Elements that are computed block by block, each block once.
 
 A viewer asks for the same block again and again: once for each plane that
 crosses it. A watershed of a block takes seconds, so finished blocks are kept
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    import dask.array as da
+__all__ = ["BlockMemo", "BlockwiseSource", "Region", "clear_memo", "memo", "set_memo_size"]
 
-__all__ = ["BlockMemo", "BlockwiseArray", "Chunks", "Region", "clear_memo", "memo", "set_memo_size"]
-
-Chunks = tuple[tuple[int, ...], ...]
 Region = tuple[slice, ...]
 
 _DEFAULT_BYTES = 512 * 2**20
@@ -128,123 +125,73 @@ def clear_memo() -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class BlockwiseArray:
-    """What dask needs of an array, with blocks computed on demand.
+class BlockwiseSource:
+    """A source of a lazy array whose blocks are computed on demand.
 
-    Picklable if `source` and `compute` are, so that it also works on a
-    cluster, where each worker has a memo of its own.
+    Picklable if `compute` is, so that it also works on a cluster, where each
+    worker has a memo of its own.
 
     Attributes
     ----------
-    source : dask.array.Array
-        What blocks are computed from; its last ``len(chunks)`` or fewer axes
-        correspond to those of the result as `compute` sees fit.
     compute : callable
-        ``compute(source, region, block) -> numpy.ndarray`` gives the elements
-        in `region` (slices without step) of the result; `block` is the
-        block's index along each axis.
-    chunks : tuple of tuple of int
-        Sizes of the blocks along each axis.
+        ``compute(region, block) -> numpy.ndarray`` gives the elements in
+        `region` (slices without step); `block` is the block's index along
+        each axis.
+    shape : tuple of int
+        Number of elements along each axis.
     dtype : numpy.dtype
-        Of the result.
+        Of the elements.
+    chunks : tuple of int
+        Shape of the blocks; the last ones may be smaller.
     name : str
-        Names the contents in memo and graph; must change with the contents.
+        Names the contents in the memo; must change with the contents.
     """
 
-    source: da.Array
-    compute: Callable[[da.Array, Region, tuple[int, ...]], np.ndarray[Any, Any]]
-    chunks: Chunks
+    compute: Callable[[Region, tuple[int, ...]], np.ndarray[Any, Any]]
+    shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    chunks: tuple[int, ...]
     name: str
-    _starts: tuple[tuple[int, ...], ...] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        starts = tuple(tuple(int(n) for n in np.cumsum((0, *sizes))) for sizes in self.chunks)
-        object.__setattr__(self, "_starts", starts)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of elements along each axis."""
-        return tuple(starts[-1] for starts in self._starts)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.chunks)
-
-    def to_dask(self) -> da.Array:
-        """Return the array as a dask array whose blocks are these blocks."""
-        import dask.array as da
-
-        return da.from_array(
-            self, chunks=self.chunks, name=self.name, asarray=False, inline_array=True,
-            meta=np.empty((0,) * self.ndim, dtype=self.dtype),
-        )  # fmt: skip
 
     def block(self, index: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """Return one whole block, from the memo if it is there."""
-        region = tuple(
-            slice(starts[i], starts[i + 1]) for starts, i in zip(self._starts, index, strict=True)
-        )
-        return memo.get((self.name, index), lambda: self.compute(self.source, region, index))
+        return memo.get((self.name, index), lambda: self.compute(self._region(index), index))
 
-    def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
-        """Return the elements of a basic selection (ints, slices, Ellipsis)."""
-        wanted = _full_slices(key, self.shape)
-        spans = [
-            _blocks_within(starts, chosen)
-            for starts, (chosen, _) in zip(self._starts, wanted, strict=True)
+    def read(self, index: tuple[int | slice, ...]) -> np.ndarray[Any, Any]:
+        """Read a part; one entry per axis, within bounds, steps positive."""
+        wanted = [
+            range(entry, entry + 1) if isinstance(entry, int) else range(*entry.indices(n))
+            for entry, n in zip(index, self.shape, strict=True)
         ]
-        box = tuple(
-            slice(starts[span.start], starts[span.stop])
-            for starts, span in zip(self._starts, spans, strict=True)
+        elements = np.empty([len(entry) for entry in wanted], self.dtype)
+        spans = [
+            range(entry[0] // chunk, entry[-1] // chunk + 1) if entry else range(0)
+            for entry, chunk in zip(wanted, self.chunks, strict=True)
+        ]
+        for block in product(*spans):
+            pairs = [
+                _overlap(entry, region)
+                for entry, region in zip(wanted, self._region(block), strict=True)
+            ]
+            if all(target.stop > target.start for target, _ in pairs):
+                found = self.block(block)[tuple(source for _, source in pairs)]
+                elements[tuple(target for target, _ in pairs)] = found
+        return elements[tuple(0 if isinstance(entry, int) else slice(None) for entry in index)]
+
+    def _region(self, block: tuple[int, ...]) -> Region:
+        return tuple(
+            slice(i * chunk, min((i + 1) * chunk, n))
+            for i, chunk, n in zip(block, self.chunks, self.shape, strict=True)
         )
-        indices = list(product(*spans))
-        if len(indices) == 1:
-            elements = self.block(indices[0])
-        else:
-            elements = np.empty([s.stop - s.start for s in box], self.dtype)
-            for index in indices:
-                place = tuple(
-                    slice(starts[i] - whole.start, starts[i + 1] - whole.start)
-                    for starts, i, whole in zip(self._starts, index, box, strict=True)
-                )
-                elements[place] = self.block(index)
-        within = tuple(
-            chosen.start - whole.start
-            if dropped
-            else slice(chosen.start - whole.start, chosen.stop - whole.start, chosen.step)
-            for (chosen, dropped), whole in zip(wanted, box, strict=True)
-        )
-        return elements[within]
 
 
-def _full_slices(key: Any, shape: tuple[int, ...]) -> list[tuple[slice, bool]]:
-    """Spell out a basic selection: a slice with a positive step per axis, and if it drops it."""
-    parts = list(key) if isinstance(key, tuple) else [key]
-    if Ellipsis in [part for part in parts if not isinstance(part, slice)]:
-        at = parts.index(Ellipsis)
-        parts[at : at + 1] = [slice(None)] * (len(shape) - len(parts) + 1)
-    parts += [slice(None)] * (len(shape) - len(parts))
-    full: list[tuple[slice, bool]] = []
-    for part, size in zip(parts, shape, strict=True):
-        if isinstance(part, slice):
-            start, stop, step = part.indices(size)
-            if step < 1:
-                raise IndexError("blockwise arrays take slices with positive steps only")
-            full.append((slice(start, max(start, stop), step), False))
-        else:
-            index = int(part)
-            if not -size <= index < size:
-                raise IndexError(f"index {index} is outside an axis of {size} elements")
-            full.append((slice(index % size, index % size + 1, 1), True))
-    return full
-
-
-def _blocks_within(starts: tuple[int, ...], chosen: slice) -> range:
-    """Return which blocks a slice touches; one block if it is empty."""
-    n_blocks = len(starts) - 1
-    first = int(np.searchsorted(starts, chosen.start, side="right")) - 1
-    first = min(max(first, 0), n_blocks - 1)
-    last = int(np.searchsorted(starts, max(chosen.stop - 1, chosen.start), side="right")) - 1
-    return range(first, min(max(last, first), n_blocks - 1) + 1)
+def _overlap(wanted: range, region: slice) -> tuple[slice, slice]:
+    """Return which of the wanted elements lie in a block, and where in the block they are."""
+    first = max(0, -((wanted.start - region.start) // wanted.step))
+    last = max(first, -((wanted.start - region.stop) // wanted.step))
+    last = min(last, len(wanted))
+    if first >= last:
+        return slice(0, 0), slice(0, 0)
+    chosen = wanted[first:last]
+    start, stop = chosen[0] - region.start, chosen[-1] - region.start + 1
+    return slice(first, last), slice(start, stop, wanted.step)

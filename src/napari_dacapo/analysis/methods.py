@@ -12,7 +12,15 @@ from napari_dacapo.errors import ArrayFormatError, UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Method", "SegmentableTask", "argmax", "method_for", "threshold", "watershed"]
+__all__ = [
+    "Method",
+    "SegmentableTask",
+    "argmax",
+    "argmax_of",
+    "method_for",
+    "threshold",
+    "watershed",
+]
 
 DEFAULT_BIAS = 0.5
 
@@ -73,7 +81,8 @@ def threshold(prediction: np.ndarray[Any, Any], value: float) -> np.ndarray[Any,
     numpy.ndarray
         uint8, 1 where ``prediction > value``; same shape.
     """
-    return (prediction > value).astype(np.uint8)
+    above: np.ndarray[Any, Any] = prediction > value
+    return above.astype(np.uint8)
 
 
 def argmax(prediction: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -89,7 +98,13 @@ def argmax(prediction: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     numpy.ndarray
         uint8, without the channel axis; the first of equal channels wins.
     """
-    return np.argmax(prediction, axis=0).astype(np.uint8)
+    highest: np.ndarray[Any, Any] = np.argmax(prediction, axis=0)
+    return highest.astype(np.uint8)
+
+
+def argmax_of(*channels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return :func:`argmax` of channels that are separate arrays."""
+    return argmax(np.stack(channels))
 
 
 def watershed(
@@ -114,11 +129,12 @@ def watershed(
     """
     import mwatershed
 
-    return mwatershed.agglom(
+    segments: np.ndarray[Any, Any] = mwatershed.agglom(
         affinities.astype(np.float64) - bias,
         offsets=[tuple(int(n) for n in offset) for offset in offsets],
         randomized_strides=True,
     )
+    return segments
 
 
 def method_for(

@@ -7,21 +7,25 @@ post-processed anew, with the very same operations, at any parameters.
 
 from __future__ import annotations
 
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from dask.base import tokenize
 
 from napari_dacapo.analysis import methods
-from napari_dacapo.analysis.blocks import BlockwiseArray, Chunks, Region
+from napari_dacapo.analysis.blocks import BlockwiseSource, Region
+from napari_dacapo.volumes import LazyArray
+from napari_dacapo.volumes.views import SourceView
 
 if TYPE_CHECKING:
     import dask.array as da
 
     from napari_dacapo.analysis.methods import Method, SegmentableTask
     from napari_dacapo.volumes import Volume
+    from napari_dacapo.volumes.views import View
 
 __all__ = ["MAX_WATERSHED_VOXELS", "segment"]
 
@@ -77,21 +81,25 @@ def segment(
 
         prediction = crop(prediction, roi)
     channel_axis = prediction.channel_axis
-    data = prediction.data if channel_axis is not None else prediction.data[None]
+    data = _lazy(prediction.data if channel_axis is not None else prediction.data[None])
     method = methods.method_for(
         task_config, parameters, n_channels=data.shape[0], dtype=prediction.dtype
     )
-    thresholded = method.kind == "threshold"
-    computed, blockwise = _thresholded(data, method) if thresholded else _merged(data, method)
-    result = computed.to_dask()
+    thresholded, notes = method.kind == "threshold", []
+    if thresholded:
+        result = _threshold(data, method)
+    elif method.kind == "argmax":
+        result = _argmax(data, method)
+    else:
+        result = _watershed(data, method)
+        if result.npartitions > 1:
+            notes.append(BLOCKWISE_NOTE)
     keeps_channels = thresholded and channel_axis is not None
-    if thresholded and not keeps_channels:
-        result = result[0]
     identity = replace(
         prediction.identity, role="segmentation", parameters=method.label, variant="computed"
     )
     return prediction.with_(
-        data=result,
+        data=result if keeps_channels or not thresholded else result[0],
         axis_names=prediction.axis_names if keeps_channels else prediction.spatial_axes,
         identity=identity,
         kind="labels",
@@ -100,91 +108,92 @@ def segment(
         value_range=None,
         levels=(),
         source=None,
-    ).with_notes(*([BLOCKWISE_NOTE] if blockwise else []))
+    ).with_notes(*notes)
 
 
-def _thresholded(data: da.Array, method: Method) -> tuple[BlockwiseArray, bool]:
-    first = method.first_channel
-    kept = data if first == 0 else data[first:]
-    array = BlockwiseArray(
-        source=data,
-        compute=partial(_threshold_block, first_channel=first, value=method.threshold),
-        chunks=kept.chunks,
-        dtype=np.dtype(np.uint8),
-        name=_name(data, method),
+def _threshold(data: LazyArray, method: Method) -> LazyArray:
+    above = partial(methods.threshold, value=method.threshold)
+    kept = _part(data, (slice(method.first_channel, None),))
+    return kept.map(above, dtype=np.uint8, name=_name(data, method))
+
+
+def _argmax(data: LazyArray, method: Method) -> LazyArray:
+    channels = [_part(data, (i,)) for i in range(data.shape[0])]
+    return channels[0].map(
+        methods.argmax_of, *channels[1:], dtype=np.uint8, name=_name(data, method)
     )
-    return array, False
 
 
-def _merged(data: da.Array, method: Method) -> tuple[BlockwiseArray, bool]:
-    """Methods that turn all channels of a voxel into one value."""
-    blockwise = False
-    if method.kind == "argmax":
-        chunks, dtype = data.chunks[1:], np.dtype(np.uint8)
-        compute = _argmax_block
-    else:
-        shape = data.shape[1:]
-        blockwise = prod(shape) > MAX_WATERSHED_VOXELS
-        chunks = _watershed_chunks(shape) if blockwise else tuple((n,) for n in shape)
-        dtype = np.dtype(np.uint64)
-        compute = partial(
-            _watershed_block,
-            offsets=method.offsets,
-            bias=method.bias,
-            n_blocks=tuple(len(sizes) for sizes in chunks),
-        )
-    array = BlockwiseArray(
-        source=data, compute=compute, chunks=chunks, dtype=dtype, name=_name(data, method)
-    )
-    return array, blockwise
-
-
-def _threshold_block(
-    source: da.Array, region: Region, _block: tuple[int, ...], *, first_channel: int, value: float
-) -> np.ndarray[Any, Any]:
-    channels = slice(region[0].start + first_channel, region[0].stop + first_channel)
-    return methods.threshold(_read(source, (channels, *region[1:])), value)
-
-
-def _argmax_block(
-    source: da.Array, region: Region, _block: tuple[int, ...]
-) -> np.ndarray[Any, Any]:
-    return methods.argmax(_read(source, (slice(None), *region)))
-
-
-def _watershed_block(
-    source: da.Array,
-    region: Region,
-    block: tuple[int, ...],
-    *,
-    offsets: tuple[tuple[int, ...], ...],
-    bias: float,
-    n_blocks: tuple[int, ...],
-) -> np.ndarray[Any, Any]:
-    affinities = _read(source, (slice(None), *region))
-    segments = methods.watershed(affinities, offsets, bias)
-    number = int(np.ravel_multi_index(block, n_blocks))
-    if number:
-        # Ids of a block are at most its number of voxels: this keeps blocks apart.
-        segments[segments > 0] += np.uint64(number * (_WATERSHED_BLOCK**3 + 1))
-    return segments
-
-
-def _read(source: da.Array, region: Region) -> np.ndarray[Any, Any]:
-    # Called from within a task: another pool of threads would only be in the way.
-    return np.asarray(source[region].compute(scheduler="synchronous"))
-
-
-def _watershed_chunks(shape: tuple[int, ...]) -> Chunks:
-    from dask.array.core import normalize_chunks
-
+def _watershed(data: LazyArray, method: Method) -> LazyArray:
+    shape = tuple(int(n) for n in data.shape[1:])
+    whole = prod(shape) <= MAX_WATERSHED_VOXELS
     side = _WATERSHED_BLOCK if len(shape) > 2 else _WATERSHED_BLOCK**2 // 16
-    return tuple(normalize_chunks((side,) * len(shape), shape=shape))
+    block = tuple(max(1, n if whole else min(n, side)) for n in shape)
+    name = _name(data, method)
+    counts = tuple(-(-n // size) for n, size in zip(shape, block, strict=True))
+    compute = _WatershedBlock(data.lazy_view, method.offsets, method.bias, counts)
+    source = BlockwiseSource(compute, shape, np.dtype(np.uint64), block, name)
+    return LazyArray.from_view(SourceView(source), name)
+
+
+@dataclass(frozen=True, eq=False)
+class _WatershedBlock:
+    """Computes the watershed of one block of affinities."""
+
+    affinities: View
+    offsets: tuple[tuple[int, ...], ...]
+    bias: float
+    n_blocks: tuple[int, ...]
+
+    def __call__(self, region: Region, block: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        affinities = self.affinities[(slice(None), *region)].read()
+        segments = methods.watershed(affinities, self.offsets, self.bias)
+        number = int(np.ravel_multi_index(block, self.n_blocks))
+        if number:
+            # Ids of a block are at most its number of voxels: this keeps blocks apart.
+            segments[segments > 0] += np.uint64(number * (MAX_WATERSHED_VOXELS + 1))
+        return segments
+
+
+@dataclass(frozen=True, eq=False)
+class _DaskSource:
+    """Any dask array as a source of elements."""
+
+    array: da.Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(int(n) for n in self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = self.array.dtype
+        return dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        return tuple(max(1, *sizes) for sizes in self.array.chunks)
+
+    def read(self, index: tuple[int | slice, ...]) -> np.ndarray[Any, Any]:
+        # Called from within a task: another pool of threads would be in the way.
+        return np.asarray(self.array[index].compute(scheduler="synchronous"))
+
+
+def _lazy(data: da.Array) -> LazyArray:
+    return (
+        data
+        if isinstance(data, LazyArray)
+        else LazyArray.from_source(_DaskSource(data), f"lazy-{data.name}")
+    )
+
+
+def _part(data: LazyArray, index: tuple[int | slice, ...]) -> LazyArray:
+    part = data[index]
+    assert isinstance(part, LazyArray)  # basic indexing always is
+    return part
 
 
 def _name(data: da.Array, method: Method) -> str:
-    from dask.base import tokenize
-
     return f"segment-{tokenize(data.name, *astuple(method))}"
 
 

@@ -124,7 +124,7 @@ def find_best(
         if not scored.any():
             return None
         if not scored.all():
-            left_out = [n for n, has in zip(table.datasets, scored, strict=True) if not has]
+            left_out = [table.datasets[d] for d in np.flatnonzero(~scored)]
             doubts.append(f"No score of {', '.join(left_out)}: the mean is over the others.")
         candidates = values[:, scored].mean(axis=1)
     chosen_ones = table.iterations if iterations is None else iterations

@@ -39,6 +39,9 @@ __all__ = ["Observer"]
 
 # How many looks something may stay unreadable or incomplete before it is said.
 _PATIENCE = 3
+# Looks after a change that read whether or not another change shows: times on
+# network file systems are coarse, and listings come late.
+_LOOKS_AFTER_CHANGE = 2
 _SETTLED_SECONDS = 30.0
 
 
@@ -77,12 +80,16 @@ class Observer:
         self._clock = clock
         self._marks: object = None
         self._changed_at: float | None = None
+        self._first_look: float | None = None
+        self._looks_left = 0
+        self._incomplete = False
         self._iteration: int | None = None
         self._checkpoints: set[int] = set()
         self._validations: set[int] = set()
         self._waiting: dict[object, int] = {}
         self._best: BestScoreValue | None = None
         self._problems: set[str] = set()
+        self._problems_now: set[str] = set()
         self._flags: set[str] = set()
 
     def look(self) -> list[RunEvent]:
@@ -99,18 +106,28 @@ class Observer:
         if not there:
             return self._once("gone", GoneEvent(run.name, self._iteration))
         self._flags.discard("gone")
+        if self._first_look is None:
+            self._first_look = now
         if marks is None or marks != self._marks:
-            self._changed_at = None if self._marks is None else now
+            if self._marks is not None:
+                self._changed_at = now
             self._marks = marks
+            self._looks_left = 1 + _LOOKS_AFTER_CHANGE
             self._flags.discard("stalled")
-        # What did not change is read all the same: on a network file system a
-        # change can go unseen, and what is waited for changes nothing.
         readings = Readings(run.store, run.config)
-        events = [
-            *self._losses(readings),
-            *self._new_checkpoints(readings),
-            *self._new_validations(readings, now),
-        ]
+        events: list[RunEvent] = []
+        if self._looks_left or self._incomplete:
+            self._looks_left = max(self._looks_left - 1, 0)
+            self._incomplete = False
+            self._problems_now = set()
+            events += self._losses(readings)
+            events += self._new_checkpoints(readings)
+            events += self._new_validations(readings, now)
+            # One that is over may come again, and is told of again then.
+            for message in self._waiting.keys() - self._problems_now:
+                if isinstance(message, str):
+                    del self._waiting[message]
+            self._problems &= self._problems_now
         events += self._how_it_stands(readings, now)
         if any(not isinstance(event, ProblemEvent) for event in events):
             run.refresh()
@@ -131,7 +148,9 @@ class Observer:
         return list(events)
 
     def _problem(self, message: str) -> list[RunEvent]:
-        """Tell of a problem that lasts, once as long as it does."""
+        """Tell of a problem that lasts, once."""
+        self._incomplete = True
+        self._problems_now.add(message)
         if message in self._problems or not self._out_of_patience(message):
             return []
         self._problems.add(message)
@@ -157,18 +176,17 @@ class Observer:
         events: list[RunEvent] = []
         for iteration in sorted(stored - self._checkpoints):
             try:
-                complete = checkpoint_is_complete(
-                    run.store.checkpoints.checkpoint_path(run.name, iteration)
-                )
+                path = run.store.checkpoints.checkpoint_path(run.name, iteration)
+                complete, size = checkpoint_is_complete(path), path.stat().st_size
             except (NapariDacapoError, OSError):
+                self._incomplete = True
                 continue
-            if complete or self._out_of_patience(("checkpoint", iteration, self._marks_key())):
+            if complete or self._out_of_patience(("checkpoint", iteration, size)):
                 self._checkpoints.add(iteration)
                 events.append(CheckpointEvent(run.name, iteration))
+            else:
+                self._incomplete = True
         return events
-
-    def _marks_key(self) -> str:
-        return repr(self._marks)
 
     def _new_validations(self, readings: Readings, now: float) -> list[RunEvent]:
         scores = readings.validation_scores
@@ -178,10 +196,14 @@ class Observer:
         scored = {entry.iteration: entry for entry in scores.iteration_scores}
         stored = set(readings.validations.iterations)
         # A run that started anew validates at the same iterations again.
-        self._validations &= stored | scored.keys() if not problem else self._validations
+        if not problem:
+            self._validations &= stored | scored.keys()
+            if self._best is not None and self._best.iteration not in self._validations:
+                self._best = None
         for iteration in sorted((stored | scored.keys()) - self._validations):
             done, problem = self._is_done(readings, iteration, scored, now)
             if not done:
+                self._incomplete = True
                 continue
             self._validations.add(iteration)
             told = self._validations
@@ -189,7 +211,7 @@ class Observer:
                 scores, self._run.task, criterion=self._criterion, dataset=self._dataset,
                 iterations={iteration},
             )  # fmt: skip
-            found = readings.validations.stored.get(iteration)
+            found = readings.validations.at(iteration)
             datasets = tuple(
                 name
                 for name in readings.dataset_names
@@ -215,7 +237,7 @@ class Observer:
         """Return whether a validation is over, and what is wrong with it."""
         run = self._run
         names = readings.dataset_names
-        found = readings.validations.stored.get(iteration)
+        found = readings.validations.at(iteration)
         complete = (
             found is not None
             and found.is_complete(names)
@@ -237,9 +259,12 @@ class Observer:
 
     def _quiet_seconds(self, readings: Readings, now: float) -> float:
         """Return for how long nothing has changed, by our clock or by the times of files."""
-        seen = 0.0 if self._changed_at is None else now - self._changed_at
-        written = 0.0 if readings.last_change is None else now - readings.last_change
-        return min(seen, written) if self._changed_at is not None else max(written, 0.0)
+        if self._changed_at is not None:
+            return now - self._changed_at
+        watched = now - (self._first_look if self._first_look is not None else now)
+        written = now - (readings.last_change if readings.last_change is not None else now)
+        # The clock of a file server may be ahead of ours.
+        return max(watched, written)
 
     def _how_it_stands(self, readings: Readings, now: float) -> list[RunEvent]:
         run = self._run
@@ -250,13 +275,13 @@ class Observer:
                 return self._once("finished", FinishedEvent(run.name, iteration))
             return []
         self._flags.discard("finished")
-        if readings.progress.started and quiet >= self._stalled_after:
+        if readings.started and quiet >= self._stalled_after:
             return self._once("stalled", StalledEvent(run.name, iteration, quiet))
         return []
 
     def _last_validation_is_over(self, readings: Readings, quiet: float) -> bool:
         last, interval = self._run.num_iterations, self._run.validation_interval
-        due = readings.progress.has_validation_data and interval > 0 and last % interval == 0
+        due = readings.has_validation_data and interval > 0 and last % interval == 0
         if not due or last in self._validations:
             return True
         begun = last in readings.validations.iterations

@@ -152,11 +152,11 @@ class Readings:
         config = self._config
         return Progress(
             readable=bool(config.task_config.type_name or config.num_iterations),
-            started=self._started,
+            started=self.started,
             iteration=self.iteration,
             num_iterations=config.num_iterations,
             validation_interval=config.validation_interval,
-            has_validation_data=_validates(config),
+            has_validation_data=self.has_validation_data,
             validated=bool(self.validated_iterations),
             last_change=self.last_change,
         )
@@ -180,10 +180,20 @@ class Readings:
         )
 
     @property
-    def _started(self) -> bool:
+    def started(self) -> bool:
+        """Whether anything but the config is stored."""
         if self.iteration or self.validation_scores.iteration_scores:
             return True
         return os.path.isdir(self._store.options.runs_base_dir / self._config.name)
+
+    @property
+    def has_validation_data(self) -> bool:
+        """Whether validation datasets are configured."""
+        from napari_dacapo.store.configs import SimpleDataSplitConfig
+
+        split = self._config.datasplit_config
+        simple = isinstance(split, SimpleDataSplitConfig)
+        return simple or bool(getattr(split, "validate_configs", ()))
 
 
 def type_label(config: Config) -> str:
@@ -213,13 +223,6 @@ def last_change(runs_base_dir: Path, name: str) -> float | None:
         with suppress(OSError):
             times.append(os.stat(path).st_mtime)
     return max(times, default=None)
-
-
-def _validates(config: RunConfig) -> bool:
-    from napari_dacapo.store.configs import SimpleDataSplitConfig
-
-    split = config.datasplit_config
-    return bool(getattr(split, "validate_configs", ())) or isinstance(split, SimpleDataSplitConfig)
 
 
 def _validation_names(config: RunConfig, store: Store, validations: Validations) -> tuple[str, ...]:

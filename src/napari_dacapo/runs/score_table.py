@@ -130,7 +130,7 @@ def tabulate(
     listed = _listings(iterations, names, outputs)
     usual = _usual(listed)
 
-    vectors: dict[tuple[int, int, str], Sequence[float | None]] = {}
+    vectors: dict[tuple[int, int, str], list[float | None]] = {}
     for i, iteration in enumerate(iterations):
         scores = latest[iteration].scores
         if len(scores) < len(names):
@@ -158,8 +158,8 @@ def tabulate(
     values = np.full(shape, np.nan)
     stored = np.zeros(values.shape[:3], bool)
     place = {name: p for p, name in enumerate(parameters)}
-    for (i, d, name), vector in vectors.items():
-        values[i, d, place[name]] = np.array(vector, np.float64)  # None becomes NaN
+    for (i, d, name), values_of in vectors.items():
+        values[i, d, place[name]] = np.array(values_of, np.float64)  # None becomes NaN
         stored[i, d, place[name]] = True
     n_nan = int(np.isnan(values[stored]).sum())
     if n_nan:

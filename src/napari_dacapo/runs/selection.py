@@ -48,7 +48,7 @@ def select_volumes(
         raise ValueError(f"segmentation must be 'stored' or 'computed', not {segmentation!r}.")
     chosen = Selection()
     for role in ("raw", "gt"):
-        reason = dataset.why_not(role)  # type: ignore[arg-type]
+        reason = dataset.why_not(role)
         if reason is None:
             chosen.volumes.append(getattr(dataset, role))
         else:
@@ -125,9 +125,11 @@ def _segmentation(
                 f"segmentation {name}: {_why_broken(run, dataset, iteration, name)}"
             )
     if wanted is None and not any(_has_content(volume) for volume in outputs.values()):
-        computed = _computed(run, None if parameters in names else parameters, prediction, None)
+        # Thresholds of stored masks that are empty would give empty masks again.
+        natural = parameters in names and run.task.kind in ("distance", "hot_distance")
+        computed = _computed(run, None if natural else parameters, prediction, None)
         if computed is not None:
-            return computed.with_notes(*_why_computed(outputs))
+            return computed.with_notes(_why_computed(run, outputs))
     if parameters is not None and parameters not in outputs:
         if wanted is None and parameters not in names:
             return _computed(run, parameters, prediction, chosen)
@@ -170,11 +172,13 @@ def _computed(
     return None
 
 
-def _why_computed(outputs: dict[str, Volume]) -> list[str]:
+def _why_computed(run: Run, outputs: dict[str, Volume]) -> str:
     if not outputs:
-        return ["No segmentation is stored: this one is computed from the prediction."]
+        return "No segmentation is stored: this one is computed from the prediction."
+    if run.task.class_names:
+        return f"The stored segmentation is {run.task.class_names[0]} everywhere."
     names = ", ".join(outputs)
-    return [f"Every stored segmentation is empty ({names}): this one is computed instead."]
+    return f"Every stored segmentation is empty ({names}): this one is computed instead."
 
 
 def _why_broken(run: Run, dataset: str, iteration: int, parameters: str) -> str:

@@ -111,8 +111,7 @@ def _container(run: Run) -> Path | None:
         container = run.store.array_store.snapshot_container(run.name)
     except NapariDacapoError:
         return None
-    path: Path = getattr(container, "container", container)
-    return path if path.is_dir() else None
+    return container.container if container.container.is_dir() else None
 
 
 def _appended_iterations(container: Path) -> list[int]:

@@ -56,9 +56,24 @@ def input_copies(run: Run, dataset: str) -> dict[str, Volume]:
             continue
         # A validation that failed leaves an array without a single chunk.
         if role == "gt" or is_empty(volume) is not True:
-            names = run.task.class_names if role == "gt" and volume.channel_axis is None else ()
-            copies[role] = volume.with_(class_names=dict(enumerate(names)))
+            copies[role] = _as_gt(run, volume) if role == "gt" else _as_raw(volume)
     return copies
+
+
+def _as_gt(run: Run, volume: Volume) -> Volume:
+    if volume.channel_axis is None:
+        classes = dict(enumerate(run.task.class_names))
+        return volume.with_(kind="labels", class_names=classes)
+    names = run.task.gt_channel_names
+    fits = len(names) == volume.shape[volume.channel_axis]
+    return volume.with_(kind="labels", channel_names=tuple(names) if fits else ())
+
+
+def _as_raw(volume: Volume) -> Volume:
+    # Copies are made after intensities were scaled; float raw that is not scaled
+    # to 0..1 is rare, and cannot be told from its metadata.
+    scaled = volume.dtype.kind == "f" and volume.value_range is None
+    return volume.with_(kind="image", value_range=(0.0, 1.0) if scaled else volume.value_range)
 
 
 def open_prediction(run: Run, dataset: str, iteration: int) -> Volume:

@@ -74,6 +74,7 @@ class Validations:
     def __init__(self, array_store: LocalArrayStore, run: str) -> None:
         self._array_store = array_store
         self._run = run
+        self._known: dict[int, StoredValidation] = {}
 
     @cached_property
     def iterations(self) -> tuple[int, ...]:
@@ -86,7 +87,11 @@ class Validations:
     @cached_property
     def stored(self) -> Mapping[int, StoredValidation]:
         """All of them, by iteration."""
-        return {iteration: self._look(iteration) for iteration in self.iterations}
+        return {iteration: self._at(iteration) for iteration in self.iterations}
+
+    def at(self, iteration: int) -> StoredValidation | None:
+        """Return what is stored at one iteration, None if nothing is; others are not looked at."""
+        return self._at(iteration) if iteration in self.iterations else None
 
     @cached_property
     def folders(self) -> tuple[str, ...]:
@@ -99,14 +104,19 @@ class Validations:
 
     def outputs(self, iteration: int, dataset: str) -> tuple[str, ...]:
         """Return the names of the stored outputs, empty if there are none."""
-        found = self.stored.get(iteration)
+        found = self.at(iteration)
         folder = found.folder(dataset) if found else None
         return found.outputs.get(folder, ()) if found and folder else ()
 
     def has_prediction(self, iteration: int, dataset: str) -> bool:
         """Return whether a prediction is stored."""
-        found = self.stored.get(iteration)
+        found = self.at(iteration)
         return found is not None and found.folder(dataset) in found.predictions
+
+    def _at(self, iteration: int) -> StoredValidation:
+        if iteration not in self._known:
+            self._known[iteration] = self._look(iteration)
+        return self._known[iteration]
 
     def _look(self, iteration: int) -> StoredValidation:
         predictions: set[str] = set()

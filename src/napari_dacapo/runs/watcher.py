@@ -162,7 +162,7 @@ class RunWatcher:
 
     def _emit(self, event: RunEvent) -> None:
         own: SignalInstance = getattr(self, event.kind)
-        everything: SignalInstance = self.event  # type: ignore[assignment]
+        everything: SignalInstance = self.event
         for signal in (own, everything):
             try:
                 signal.emit(event)
