@@ -14,6 +14,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+from contextlib import suppress
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +26,7 @@ from napari_dacapo.errors import BrokenFileError, NapariDacapoError, RunNotFound
 __all__ = ["SAMPLES", "unpack_sample", "unpack_store"]
 
 SAMPLES = ("mito_distance", "cell_affinities")
+_NAME = "samples"  # what lists of stores show
 _ARCHIVE = "samples.tar.xz"
 _LISTING = ".napari-dacapo-samples.json"
 
@@ -61,9 +63,10 @@ def unpack_sample(name: str, *, cache: Path | None = None) -> Path:
 def unpack_store(*, cache: Path | None = None) -> Path:
     """Return the store that holds the sample runs, unpacking it if need be.
 
-    The folder is named after the archive's contents, so that a new version of
-    the package never meets the samples of an old one. It appears at once and
-    whole; a copy that has lost files since (caches get cleaned) is replaced.
+    It lies in a folder named after the archive's contents, so that a new
+    version of the package never meets the samples of an old one. It appears at
+    once and whole; a copy that has lost files since (caches get cleaned) is
+    replaced.
 
     Parameters
     ----------
@@ -77,8 +80,8 @@ def unpack_store(*, cache: Path | None = None) -> Path:
     """
     packed = files("napari_dacapo").joinpath("data", _ARCHIVE).read_bytes()
     version = hashlib.sha256(packed).hexdigest()[:12]
-    parent = (cache or user_cache_path("napari-dacapo", appauthor=False)) / "samples"
-    store = parent / version
+    folder = cache or user_cache_path("napari-dacapo", appauthor=False)
+    store = folder / f"samples-{version}" / _NAME
     if _is_whole(store):
         return store
     try:
@@ -115,7 +118,7 @@ def _unpack(packed: bytes, store: Path) -> None:
             tar.extractall(fresh, filter="data")
             listing = {member.name: member.size for member in tar if member.isfile()}
         (fresh / _LISTING).write_text(json.dumps(listing), "utf-8")
-        if store.exists():
+        with suppress(FileNotFoundError):  # there is none, as a rule
             # Out of the way in one step: others see the whole old copy or the whole new one.
             os.replace(store, Path(folder) / "old")
         try:
