@@ -23,7 +23,9 @@ class Affine:
 
     def __call__(self, elements: NDArray[Any]) -> NDArray[Any]:
         """Apply it."""
-        return (elements - self.low) / (self.high - self.low)
+        # Python floats, or unsigned integers would wrap around below zero.
+        low, high = float(self.low), float(self.high)
+        return (elements - low) / (high - low)
 
 
 @dataclass(frozen=True)

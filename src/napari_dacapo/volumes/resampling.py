@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tensorstore as ts
 
-from napari_dacapo.volumes.sources import check_memory
+from napari_dacapo.volumes.sources import check_memory, reading
 from napari_dacapo.volumes.views import View
 
 if TYPE_CHECKING:
@@ -103,17 +102,32 @@ class DownsampleView(View):
             for span, factor, n in zip(spans, self.factors, self.view.shape, strict=True)
         )
         part = self.view[fine]
-        lengths = [len(span) for span in spans]
-        if part.nbytes > _PART_BYTES and prod(lengths) > 1:
-            axis = lengths.index(max(lengths))
-            out = np.empty(lengths, self.dtype)
-            middle = lengths[axis] // 2
+        if (store := part.tensorstore()) is not None:
+            # TensorStore merges chunk by chunk, on all cores.
+            return self._downsampled(store)
+        if part.nbytes > _PART_BYTES and (cut := self._cut(spans)) is not None:
+            axis, middle = cut
+            pieces = []
             for piece in (slice(0, middle), slice(middle, None)):
-                inner = [s[piece] if i == axis else s for i, s in enumerate(spans)]
-                out[(*[slice(None)] * axis, piece)] = self._merge(inner)
-            return out
-        coarse = ts.downsample(ts.array(part.read()), self.factors, method=self.method)
-        return np.asarray(coarse.read().result())
+                pieces.append(
+                    self._merge([s[piece] if i == axis else s for i, s in enumerate(spans)])
+                )
+            return np.concatenate(pieces, axis)
+        return self._downsampled(ts.array(part.read()))
+
+    def _downsampled(self, store: ts.TensorStore) -> NDArray[Any]:
+        with reading(""):
+            return np.asarray(ts.downsample(store, self.factors, self.method).read().result())
+
+    def _cut(self, spans: list[range]) -> tuple[int, int] | None:
+        """Choose where to halve what is too large to read at once: between chunks, if possible."""
+        axis = max(range(len(spans)), key=lambda i: len(spans[i]))
+        span, chunk = spans[axis], max(1, self.view.chunks[axis] // self.factors[axis])
+        if len(span) < 2:
+            return None
+        middle = span.start + len(span) // 2
+        aligned = middle // chunk * chunk
+        return axis, (aligned if aligned > span.start else middle) - span.start
 
 
 class InterpolateView(View):

@@ -86,6 +86,7 @@ class TensorStoreSource:
     """
 
     def __init__(self, store: ts.TensorStore, path: str = "") -> None:
+        store = store.translate_to[(0,) * store.ndim]
         self.spec: dict[str, Any] = store.spec(retain_context=False).to_json()
         self.path = path
         self.shape = tuple(int(n) for n in store.shape)

@@ -20,6 +20,7 @@ from napari_dacapo.volumes.sources import check_memory
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import tensorstore as ts
     from numpy.typing import NDArray
 
     from napari_dacapo.volumes.sources import Source
@@ -107,6 +108,10 @@ class View(ABC):
         """Bytes of all elements."""
         return prod(self.shape) * self.dtype.itemsize
 
+    def tensorstore(self) -> ts.TensorStore | None:
+        """Return the view as a TensorStore whose domain begins at 0, if it is one already."""
+        return None
+
     @abstractmethod
     def __getitem__(self, index: Index) -> View:
         """Return a part of it, for an index as :func:`basic_index` gives it."""
@@ -142,6 +147,15 @@ class SourceView(View):
             entry[next(parts)] if isinstance(entry, range) else entry for entry in self.selection
         )
         return SourceView(self.source, selection)
+
+    def tensorstore(self) -> ts.TensorStore | None:
+        """Return the view as a TensorStore whose domain begins at 0, if it is one already."""
+        store = getattr(self.source, "store", None)
+        if store is None or any(isinstance(e, range) and e.step != 1 for e in self.selection):
+            return None
+        view: ts.TensorStore = store[tuple(_forward(entry) for entry in self.selection)]
+        at_origin: ts.TensorStore = view.translate_to[(0,) * view.ndim]
+        return at_origin
 
     def read(self) -> NDArray[Any]:
         """Read all elements of the view."""
@@ -233,8 +247,8 @@ class StackView(View):
         """Read all elements of the view."""
         check_memory(self.nbytes, "")
         elements = np.empty(self.shape, self.dtype)
-        for channel, view in zip(elements, self.views, strict=True):
-            channel[...] = view.read()
+        for i, view in enumerate(self.views):
+            elements[i] = view.read()
         return elements
 
 
