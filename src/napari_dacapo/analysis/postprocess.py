@@ -91,8 +91,9 @@ def segment(
     elif method.kind == "argmax":
         result = _argmax(data, method)
     else:
-        result = _watershed(data, method)
-        if result.npartitions > 1:
+        whole = prod(data.shape[1:]) <= MAX_WATERSHED_VOXELS
+        result = _watershed(data, method, whole=whole)
+        if not whole:
             notes.append(BLOCKWISE_NOTE)
     keeps_channels = thresholded and channel_axis is not None
     identity = replace(
@@ -124,9 +125,8 @@ def _argmax(data: LazyArray, method: Method) -> LazyArray:
     )
 
 
-def _watershed(data: LazyArray, method: Method) -> LazyArray:
+def _watershed(data: LazyArray, method: Method, *, whole: bool) -> LazyArray:
     shape = tuple(int(n) for n in data.shape[1:])
-    whole = prod(shape) <= MAX_WATERSHED_VOXELS
     side = _WATERSHED_BLOCK if len(shape) > 2 else _WATERSHED_BLOCK**2 // 16
     block = tuple(max(1, n if whole else min(n, side)) for n in shape)
     name = _name(data, method)
