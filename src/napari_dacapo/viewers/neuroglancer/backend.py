@@ -152,6 +152,11 @@ class NeuroglancerBackend:
         """Return the volumes on screen that came from this package, in order."""
         return [volume for _, volume in self._shown(self.viewer.raw_state)]
 
+    def shown_state(self) -> tuple[Json, list[tuple[Json, Volume]]]:
+        """Return the whole state, and which of its layers show which volumes."""
+        state = self.viewer.raw_state
+        return state, self._shown(state)
+
     def arrange(self, arrangement: Arrangement) -> None:
         """Lay the volumes on top of each other, or each into a panel of its own."""
 

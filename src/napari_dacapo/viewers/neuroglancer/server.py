@@ -20,7 +20,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.errors import LinkError, NapariDacapoError
 from napari_dacapo.viewers.neuroglancer.access import (
     guard_host,
     host_names,
@@ -31,6 +31,7 @@ from napari_dacapo.viewers.neuroglancer.access import (
     warn_if_open,
 )
 from napari_dacapo.viewers.neuroglancer.handlers import VolumeHandler
+from napari_dacapo.viewers.neuroglancer.resolving import remember_server
 from napari_dacapo.viewers.neuroglancer.served import ServedVolume, named_labels
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class VolumeServer:
         self._thread = threading.Thread(target=self._run, name="napari-dacapo-server", daemon=True)
         self._thread.start()
         self._ready.wait()
+        remember_server(self)
 
     def __enter__(self) -> VolumeServer:
         return self
@@ -145,6 +147,19 @@ class VolumeServer:
         self.serve(volume)
         slot, generation = _address(volume)
         return f"{self.url}/{slot}/{generation}/classes/|neuroglancer-precomputed:"
+
+    def allow_origin(self, page: str) -> None:
+        """Let scripts of one more page read, e.g. of a neuroglancer client elsewhere.
+
+        Raises
+        ------
+        LinkError
+            If it is not the address of a page.
+        """
+        try:
+            self.origins.add(origin_of(page))
+        except ValueError as error:
+            raise LinkError(f"{error}.", todo="Give one that begins with https://") from error
 
     def withdraw(self, volume: Volume) -> None:
         """Stop serving a volume; unknown ones are ignored."""

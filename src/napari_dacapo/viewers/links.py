@@ -1,0 +1,397 @@
+"""Links into neuroglancer that carry what napari shows, and links that come back.
+
+A *live* link points into a server of this process and works as long as it
+runs; a *static* one points to arrays at public addresses and works for anybody.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_dacapo.errors import LinkError, NapariDacapoError
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from napari_dacapo.viewers.neuroglancer.viewer import OwnViewer
+    from napari_dacapo.viewers.view_state import ViewState
+    from napari_dacapo.volumes import Volume
+
+__all__ = [
+    "Link",
+    "live_links_run",
+    "make_link",
+    "neuroglancer_link",
+    "open_link",
+    "save_state",
+    "stop_live_links",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link and what there is to say of it.
+
+    Attributes
+    ----------
+    url : str
+        To be opened in a browser.
+    state : dict
+        The whole neuroglancer state, with complete selections.
+    live : bool
+        Whether it ends with this process (or :func:`stop_live_links`).
+    notes : tuple of str
+        What the link leaves out, and why.
+    """
+
+    url: str
+    state: dict[str, Any]
+    live: bool
+    notes: tuple[str, ...] = ()
+
+
+def neuroglancer_link(
+    viewer_or_layers: Any,
+    *,
+    prefix: str | None = None,
+    live: bool = True,
+    url_map: Mapping[str, str] | None = None,
+) -> str:
+    """Return a neuroglancer link to what a viewer shows, as it shows it.
+
+    Position, zoom, 2-D or 3-D and orientation, contrast limits, gamma,
+    colormaps, visibility, opacity, blending and the selected label travel
+    along. What is left out is said by a warning.
+
+    Parameters
+    ----------
+    viewer_or_layers : napari.Viewer, NeuroglancerBackend, layers, or Volumes
+        What to link to: a viewer, or a sequence of napari layers or of
+        Volumes.
+    prefix : str, optional
+        Address of a neuroglancer client. By default the one that comes with
+        neuroglancer's Python package for a live link, and the public one at
+        https://neuroglancer-demo.appspot.com for a static one.
+    live : bool
+        Whether to serve the arrays from this process. The link then holds a
+        secret: whoever has it can read these arrays, on this machine. If
+        False, every array must have a public address.
+    url_map : mapping of str to str, optional
+        Local folders and their public addresses, for static links. By default
+        the one in the options file, if there is one.
+
+    Returns
+    -------
+    str
+        The link.
+
+    Raises
+    ------
+    LinkError
+        If there is nothing to show, or a layer of a static link has no public
+        address: says which and what to do.
+    UnsupportedError
+        If neuroglancer cannot show a type of elements.
+
+    Examples
+    --------
+    >>> napari_dacapo.neuroglancer_link(viewer)  # doctest: +SKIP
+    'http://127.0.0.1:41541/v/…/#!{"dimensions":…
+    """
+    link = make_link(viewer_or_layers, prefix=prefix, live=live, url_map=url_map)
+    for note in link.notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
+    return link.url
+
+
+def make_link(
+    viewer_or_layers: Any,
+    *,
+    prefix: str | None = None,
+    live: bool = True,
+    url_map: Mapping[str, str] | None = None,
+) -> Link:
+    """Return a link together with its state and what it leaves out.
+
+    Parameters, meaning and errors are those of :func:`neuroglancer_link`; the
+    arrays of a live link are served when this returns.
+    """
+    from napari_dacapo.viewers.neuroglancer.link_text import DEFAULT_CLIENT, capped, link_to
+
+    shown = _what_is_shown(viewer_or_layers)
+    if not shown.volumes:
+        raise LinkError(
+            " ".join(("There is nothing to link to.", *shown.notes)),
+            todo="Open a run first.",
+        )
+    if live:
+        host = _live_viewer()
+        client = prefix or host.get_viewer_url()
+        if prefix is not None:
+            host.volumes.allow_origin(prefix)
+        state = _state(shown, live_host=host)
+    else:
+        client = prefix or DEFAULT_CLIENT
+        state = _state(shown, url_map=_known_url_map() if url_map is None else url_map)
+    short, notes = capped(state)
+    return Link(link_to(short, client), state, live, (*shown.notes, *notes))
+
+
+def save_state(
+    viewer_or_layers: Any,
+    path: str | PathLike[str],
+    *,
+    live: bool = False,
+    url_map: Mapping[str, str] | None = None,
+) -> tuple[str, ...]:
+    """Save what a viewer shows as a neuroglancer state in a JSON file.
+
+    Parameters
+    ----------
+    viewer_or_layers, live, url_map
+        As for :func:`neuroglancer_link`.
+    path : path-like
+        Is written over.
+
+    Returns
+    -------
+    tuple of str
+        What is left out, and why.
+
+    Raises
+    ------
+    LinkError
+        As for :func:`neuroglancer_link`.
+    OSError
+        If the file cannot be written.
+    """
+    from napari_dacapo.viewers.neuroglancer.link_text import state_file_text
+
+    link = make_link(viewer_or_layers, live=live, url_map=url_map)
+    Path(path).write_text(state_file_text(link.state), encoding="utf-8")
+    return link.notes
+
+
+def open_link(
+    url: str | PathLike[str],
+    viewer: Any = None,
+    *,
+    store: Any = None,
+    url_map: Mapping[str, str] | None = None,
+) -> Any:
+    """Open in napari what a neuroglancer link shows, as it shows it.
+
+    Nothing is fetched from the network, and only arrays that this user's own
+    settings lead to are read: those that this process serves, those behind the
+    url map, and those of the given store.
+
+    Parameters
+    ----------
+    url : str or path-like
+        A neuroglancer link with a state behind ``#!``, or a JSON file.
+    viewer : napari.Viewer or napari.components.ViewerModel, optional
+        Where to show it; a new window if omitted.
+    store : Store or path-like, optional
+        Where the runs are that the link names, if it comes from elsewhere.
+    url_map : mapping of str to str, optional
+        Local folders and their public addresses. By default the one in the
+        options file, if there is one.
+
+    Returns
+    -------
+    napari.Viewer
+        The viewer.
+
+    Raises
+    ------
+    LinkError
+        If it is no link, or an array that it shows cannot be found here: says
+        which and what to do.
+    """
+    from napari_dacapo.viewers.neuroglancer.link_text import read_link, read_state_file
+    from napari_dacapo.viewers.neuroglancer.resolving import Resolver
+    from napari_dacapo.viewers.neuroglancer.states import view_of_state
+
+    text = str(url).strip()
+    state = read_link(text) if "://" in text else read_state_file(text)
+    resolver = Resolver(_known_url_map() if url_map is None else url_map, _opened(store))
+    found = [(layer, resolver.volume(layer)) for layer in state["layers"]]
+    shown = [(layer, volume) for layer, volume in found if volume is not None]
+    if not shown:
+        raise LinkError("The link shows no layer that can be opened.")
+    try:
+        view = view_of_state(state, shown)
+    except ValueError as error:
+        raise LinkError(f"The link shows no place that can be looked at: {error}.") from error
+    return _show(viewer, [volume for _, volume in shown], view)
+
+
+def live_links_run() -> bool:
+    """Return whether live links of this process can be opened."""
+    return _LIVE.viewer is not None
+
+
+def stop_live_links() -> None:
+    """End all live links of this process."""
+    with _LIVE.lock:
+        viewer, _LIVE.viewer = _LIVE.viewer, None
+    if viewer is not None:
+        viewer.close()
+
+
+class _Live:
+    """The one server of this process that live links point to."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.viewer: OwnViewer | None = None
+
+
+_LIVE = _Live()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What is to be linked: volumes, how they look, and what is left out."""
+
+    volumes: Sequence[Volume]
+    view: ViewState | None = None
+    notes: tuple[str, ...] = ()
+    state: Mapping[str, Any] | None = None
+    layers: Sequence[tuple[Mapping[str, Any], Volume]] = ()
+
+
+def _live_viewer() -> OwnViewer:
+    from napari_dacapo.viewers.neuroglancer.viewer import OwnViewer
+
+    with _LIVE.lock:
+        if _LIVE.viewer is None:
+            _LIVE.viewer = OwnViewer()
+        return _LIVE.viewer
+
+
+def _what_is_shown(given: Any) -> _Shown:
+    from napari_dacapo.volumes import Volume
+
+    if hasattr(given, "shown_state"):
+        return _of_backend(given)
+    if hasattr(given, "layers") and hasattr(given, "dims"):
+        return _of_napari(given)
+    if isinstance(given, Volume) or not isinstance(given, Sequence | Mapping):
+        given = [given]
+    things = list(given)
+    if all(isinstance(thing, Volume) for thing in things):
+        return _Shown(things)
+    return _of_layers(things)
+
+
+def _of_backend(backend: Any) -> _Shown:
+    state, layers = backend.shown_state()
+    return _Shown([volume for _, volume in layers], state=state, layers=layers)
+
+
+def _of_napari(viewer: Any) -> _Shown:
+    from napari_dacapo.viewers.napari.view_state import get_view
+    from napari_dacapo.viewers.neuroglancer.from_napari import layer_volumes, with_slots
+
+    volumes, notes = layer_volumes(viewer.layers)
+    return _Shown(volumes, with_slots(get_view(viewer), volumes), notes)
+
+
+def _of_layers(layers: Sequence[Any]) -> _Shown:
+    from napari.layers import Layer
+
+    from napari_dacapo.viewers.neuroglancer.from_napari import layer_volumes
+
+    if not all(isinstance(layer, Layer) for layer in layers):
+        kinds = ", ".join(sorted({type(layer).__name__ for layer in layers}))
+        raise LinkError(
+            f"A link cannot be made of {kinds}.",
+            todo="Give a viewer, napari layers, or Volumes.",
+        )
+    volumes, notes = layer_volumes(layers)
+    return _Shown(volumes, None, notes)
+
+
+def _state(
+    shown: _Shown,
+    *,
+    live_host: OwnViewer | None = None,
+    url_map: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the state of a link, each layer with an address that the reader can use."""
+    from napari_dacapo.options import Options
+    from napari_dacapo.viewers.neuroglancer.layers import layer_sources, source_urls
+    from napari_dacapo.viewers.neuroglancer.public import public_source
+    from napari_dacapo.viewers.neuroglancer.resolving import with_identity
+    from napari_dacapo.viewers.neuroglancer.states import new_state
+
+    sources: dict[str, list[dict[str, Any]]] = {}
+    seen: list[Volume] = []
+    options = Options(runs_base_dir=Path(), url_map=dict(url_map or {}))
+    for volume in shown.volumes:
+        as_seen, found = volume, []
+        if live_host is not None:
+            found = layer_sources(volume, live_host.volumes)
+        else:
+            as_seen, found = public_source(volume, options.url_for)
+        seen.append(as_seen)
+        sources[volume.identity.slot] = found
+    if shown.state is None:
+        state = new_state(seen, lambda volume: sources[volume.identity.slot], view=shown.view)
+        pairs = list(zip(state["layers"], seen, strict=True))
+    else:
+        ours = {id(layer): volume for layer, volume in shown.layers}
+        state, pairs = {**shown.state, "layers": []}, []
+        for old in shown.state.get("layers", ()):
+            layer = json.loads(json.dumps(old))
+            state["layers"].append(layer)
+            known = ours.get(id(old))
+            if known is not None:
+                layer["source"] = sources[known.identity.slot]
+                pairs.append((layer, known))
+            elif any(url.startswith("python://") for url in source_urls(layer)):
+                raise LinkError(
+                    f"{layer.get('name')} is in the memory of this process and cannot be linked.",
+                    todo="Remove the layer, or save the array to a zarr first.",
+                )
+    for layer, volume in pairs:
+        with_identity(layer, volume)
+    return state
+
+
+def _known_url_map() -> dict[str, str]:
+    """Return the url map of the options file, if there is one that can be read."""
+    from napari_dacapo.options import load_options
+
+    try:
+        return dict(load_options().url_map)
+    except (NapariDacapoError, OSError):
+        return {}
+
+
+def _opened(store: Any) -> Any:
+    if store is None or hasattr(store, "run_names"):
+        return store
+    from napari_dacapo.runs import open_store
+
+    return open_store(store)
+
+
+def _show(viewer: Any, volumes: list[Volume], view: ViewState) -> Any:
+    from napari_dacapo.viewers.napari.backend import NapariBackend
+    from napari_dacapo.viewers.napari.view_state import set_view
+
+    if viewer is None:
+        import napari
+
+        viewer = napari.Viewer()
+    NapariBackend(viewer).show(volumes)
+    set_view(viewer, view)
+    return viewer

@@ -1,0 +1,162 @@
+"""Arrays at public addresses: what a link for a colleague points to.
+
+The colleague's browser reads the zarr itself, without our server in between:
+only arrays whose files it can read as they are can be linked, and their place
+in the world is written into the link.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from napari_dacapo.errors import LinkError
+from napari_dacapo.viewers.neuroglancer.zarr_metadata import (
+    client_axis_names,
+    override_v2,
+    override_v3,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from napari_dacapo.viewers.neuroglancer.layers import Json
+    from napari_dacapo.volumes import ArraySource, Volume
+
+__all__ = ["local_path", "public_source"]
+
+_SCHEMES = ("https://", "http://", "s3://", "gs://", "s3+https://", "s3+http://")
+_MAX_METADATA_BYTES = 2**20
+_FILES = {"zarr2": ".zarray", "zarr3": "zarr.json"}
+
+
+def public_source(
+    volume: Volume, url_for: Callable[[Path], str | None]
+) -> tuple[Volume, list[Json]]:
+    """Return where everybody can read a volume.
+
+    Parameters
+    ----------
+    volume : Volume
+        Must be an array on disk, as it is.
+    url_for : callable
+        Returns the public address of a local path, or None.
+
+    Returns
+    -------
+    volume : Volume
+        As the client will see it: channels that lie in chunks of their own
+        become an axis with a slider, for a shader cannot see them together.
+    sources : list of dict
+        Data sources of the layer.
+
+    Raises
+    ------
+    LinkError
+        If the volume has no public address, or the client cannot read it;
+        says which and what to do.
+    """
+    label, source = volume.identity.label, volume.source
+    if source is None:
+        raise LinkError(
+            f"{label} is computed here and has no public address.",
+            todo="Leave the layer out, make a live link, or export it to a zarr at a public place.",
+        )
+    url = url_for(source.path)
+    if url is None:
+        raise LinkError(
+            f"{label} has no public address: {source.path} is in no folder of the url map.",
+            todo="Add its folder to the url map, as /local/folder=https://… (or s3://, gs://), "
+            "leave the layer out, or make a live link.",
+            path=source.path,
+        )
+    if not url.startswith(_SCHEMES):
+        raise LinkError(
+            f"The url map gives {label} the address {url}, which neuroglancer cannot read.",
+            todo=f"Use one of {', '.join(_SCHEMES)}.",
+        )
+    seen = _as_seen(volume, source)
+    suffix = "zarr3" if source.format == "zarr3" else "zarr2"
+    return seen, [{"url": f"{url.rstrip('/')}/|{suffix}:", "transform": _transform(seen)}]
+
+
+def local_path(url: str, url_map: Mapping[str, str]) -> Path | None:
+    """Return the local folder behind a data source URL; None if the url map has none.
+
+    The reverse of the url map, for links that come from others: the result
+    always lies in a folder of the map, also if links in it lead elsewhere.
+    """
+    address, _, _ = url.partition("|")
+    text = address.removeprefix("zarr://").removeprefix("zarr2://").removeprefix("zarr3://")
+    for local, public in sorted(url_map.items(), key=lambda item: -len(item[1])):
+        begin = public.rstrip("/")
+        if text.rstrip("/") != begin and not text.startswith(begin + "/"):
+            continue
+        rest = text[len(begin) :]
+        if urlsplit(rest).query or "#" in rest:
+            continue
+        root = os.path.realpath(os.path.expanduser(local))
+        path = os.path.realpath(os.path.join(root, unquote(rest).strip("/")))
+        if "\0" in path or (path != root and not path.startswith(root.rstrip(os.sep) + os.sep)):
+            return None
+        return Path(path)
+    return None
+
+
+def _as_seen(volume: Volume, source: ArraySource) -> Volume:
+    """Return the volume as the client reads it from the files."""
+    label = volume.identity.label
+    if source.format not in _FILES:
+        raise LinkError(
+            f"{label} is an N5 array, which cannot be put in its place by a link.",
+            todo="Leave the layer out, make a live link, or export it to zarr.",
+        )
+    if volume.dtype.kind == "b" or volume.dtype.name in ("float16", "float64"):
+        raise LinkError(
+            f"{label} has elements of type {volume.dtype}, which neuroglancer cannot read itself.",
+            todo="Leave the layer out, make a live link, or export it as uint8 or float32.",
+        )
+    stored = _metadata(source)
+    override = override_v3 if source.format == "zarr3" else override_v2
+    # Signed 64 bits are read as unsigned in zarr v2; other types must be as they are.
+    as_is = "uint64" if volume.dtype.name == "int64" and source.format == "zarr2" else None
+    dtype = as_is or volume.dtype.name
+    channels = [i for i, name in enumerate(client_axis_names(volume)) if name == "c^"]
+    if override(stored, volume.shape, dtype, channels) is not None:
+        return volume
+    if channels and override(stored, volume.shape, dtype, ()) is not None:
+        names = ["channel^" if name == "c^" else name for name in volume.axis_names]
+        return replace(volume, axis_names=tuple(names), channel_names=())
+    raise LinkError(
+        f"{label} is stored in a way that neuroglancer cannot read itself.",
+        todo="Leave the layer out, make a live link, or export it to a plain zarr.",
+    )
+
+
+def _metadata(source: ArraySource) -> dict[str, Any]:
+    path = source.path / _FILES[source.format]
+    try:
+        with open(path, "rb") as file:
+            stored = json.loads(file.read(_MAX_METADATA_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        raise LinkError(f"{path} cannot be read: {error!s:.200}", path=path) from error
+    return stored if isinstance(stored, dict) else {}
+
+
+def _transform(volume: Volume) -> Json:
+    """Return where the array lies: voxel size, and the corner of its first voxel."""
+    names = client_axis_names(volume)
+    n_other = len(names) - len(volume.spatial_axes)
+    output: dict[str, list[Any]] = {name: [1, ""] for name in names[:n_other]}
+    begin = [0.0] * n_other
+    for name, size, offset in zip(names[n_other:], volume.voxel_size, volume.offset, strict=True):
+        output[name] = [float(f"{size:.12g}e-9") if math.log10(size) < 5 else size * 1e-9, "m"]
+        begin.append(offset / size)
+    rank = len(names)
+    matrix = [[float(i == j) for j in range(rank)] + [begin[i]] for i in range(rank)]
+    return {"outputDimensions": output, "matrix": matrix}
