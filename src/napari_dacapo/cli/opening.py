@@ -87,11 +87,13 @@ def demo(
     """
     from napari_dacapo.samples import unpack_sample
 
+    more: list[str] = []
     if screenshot is None and not has_screen():
         screenshot = DEMO_PICTURE
+        more = ["--screenshot", str(screenshot)]
     _check_picture(screenshot)
     folder = unpack_sample(sample)
-    need_screen(for_picture=screenshot is not None)
+    need_screen(for_picture=screenshot is not None, more=more)
     _show(find_run(str(folder), None), None, None, None, None, screenshot)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from napari_dacapo.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["has_screen", "need_screen"]
 
@@ -21,13 +24,15 @@ def has_screen() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def need_screen(*, for_picture: bool) -> None:
+def need_screen(*, for_picture: bool, more: Sequence[str] = ()) -> None:
     """Make sure that there is a screen, or start this process again on a virtual one.
 
     Parameters
     ----------
     for_picture : bool
         Whether the window is only there to be photographed.
+    more : sequence of str
+        Arguments to add to those of this process if it is started again.
 
     Raises
     ------
@@ -46,10 +51,10 @@ def need_screen(*, for_picture: bool) -> None:
             "There is no screen here (DISPLAY is not set) and no virtual one (xvfb-run).",
             todo="Install one: apt-get install xvfb xauth.",
         )
-    _restart_on_virtual_screen()
+    _restart_on_virtual_screen(more)
 
 
-def _restart_on_virtual_screen() -> NoReturn:
+def _restart_on_virtual_screen(more: Sequence[str]) -> NoReturn:
     sys.stdout.flush()
-    program = [sys.executable, "-m", "napari_dacapo.cli", *sys.argv[1:]]
+    program = [sys.executable, "-m", "napari_dacapo.cli", *sys.argv[1:], *more]
     os.execvp("xvfb-run", ["xvfb-run", "-a", "-s", _SCREEN, *program])

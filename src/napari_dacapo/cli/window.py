@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["new_window", "open_in_dock", "save_picture", "show_run", "wait_until_shown"]
 
-PATIENCE = 300_000
+PATIENCE = 120_000
 """Milliseconds that a picture waits for what is computed."""
 
 
