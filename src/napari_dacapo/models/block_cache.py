@@ -26,7 +26,7 @@ __all__ = ["DISK_BYTES", "BlockCache", "block_cache", "disk_folder", "set_block_
 Index = tuple[int, ...]
 Key = tuple[str, Index]
 
-_MEMORY_BYTES = 512 * 2**20
+_LEAST_MEMORY_BYTES = 512 * 2**20
 DISK_BYTES = 8 * 2**30
 
 
@@ -42,12 +42,13 @@ class BlockCache:
 
     Parameters
     ----------
-    max_bytes : int
+    max_bytes : int, optional
         Bytes to keep in memory; those that were not used longest go first.
+        Default: a tenth of this machine's memory, or 512 MiB if that is more.
     """
 
-    def __init__(self, max_bytes: int = _MEMORY_BYTES) -> None:
-        self._max_bytes = max_bytes
+    def __init__(self, max_bytes: int | None = None) -> None:
+        self._max_bytes = _tenth_of_memory() if max_bytes is None else max_bytes
         self._blocks: OrderedDict[Key, NDArray[np.float32]] = OrderedDict()
         self._n_bytes = 0
         self._lock = threading.Lock()
@@ -115,6 +116,12 @@ class BlockCache:
         while self._n_bytes > self._max_bytes:
             _, block = self._blocks.popitem(last=False)
             self._n_bytes -= block.nbytes
+
+
+def _tenth_of_memory() -> int:
+    import psutil
+
+    return max(_LEAST_MEMORY_BYTES, int(psutil.virtual_memory().total // 10))
 
 
 def _path(key: Key) -> Path:

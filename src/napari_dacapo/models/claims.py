@@ -69,7 +69,7 @@ def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_rest: A
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if numel > storage.numel or (numel and last >= storage.numel):
         raise CheckpointError(
-            f"A tensor claims {numel} elements of size {tuple(size)!r}, but {storage.numel} are there."
+            f"A tensor claims {numel} elements of {tuple(size)!r}, but {storage.numel} are there."
         )
     return _Plain()
 

@@ -16,6 +16,7 @@ from napari_dacapo.models.checkpoints import load_checkpoint
 from napari_dacapo.models.halving import halves
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -149,18 +150,20 @@ class Network:
         self.model.to(self.device, torch.float16 if self.half else torch.float32)
         self.splits = 0
         self._turn = threading.Lock()
-        self._margin: Shape | None = None
 
-    def run(self, raw: NDArray[Any], *, alone: bool = True) -> NDArray[np.float32]:
+    def run(
+        self, raw: NDArray[Any], turn: AbstractContextManager[Any] | None = None
+    ) -> NDArray[np.float32]:
         """Run the network on one block.
 
         Parameters
         ----------
         raw : numpy.ndarray
             Channels first, then the spatial axes.
-        alone : bool
-            Whether other threads wait meanwhile: torch itself uses all cores
-            for one block, and memory is needed for one block only.
+        turn : context manager, optional
+            Held while the network runs. Default: a lock, so that threads
+            wait for each other: torch itself uses all cores for one block,
+            and memory is needed for one block only.
 
         Returns
         -------
@@ -174,9 +177,7 @@ class Network:
             the network cannot take this shape.
         """
         x = torch.from_numpy(np.ascontiguousarray(raw, dtype=np.float32))[None]
-        if not alone:
-            return self._run(x).numpy()
-        with self._turn:
+        with self._turn if turn is None else turn:
             return self._run(x).numpy()
 
     def _run(self, x: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ from napari_dacapo.models.checkpoints import load_checkpoint
 from napari_dacapo.models.halving import reach, step
 from napari_dacapo.models.network import NetworkSpec, choose_device, empty_model
 from napari_dacapo.models.scaling import training_intensities
-from napari_dacapo.models.source import PredictionSource, RawBlocks
+from napari_dacapo.models.source import DaskSource, PredictionSource, RawBlocks
 from napari_dacapo.models.tiling import Span, Tiling
 from napari_dacapo.volumes import Identity, Volume
 
@@ -150,7 +150,7 @@ def source_of(volume: Volume) -> PredictionSource:
     PredictionError
         If it was not made by :func:`predict`, or is only a part of one that was.
     """
-    view = getattr(volume.data, "view", None)
+    view = getattr(volume.data, "lazy_view", None)
     source = getattr(view, "source", None)
     if not isinstance(source, PredictionSource) or source.shape != volume.shape:
         raise PredictionError(f"{volume.identity.label} is not a whole live prediction.")
@@ -158,7 +158,7 @@ def source_of(volume: Volume) -> PredictionSource:
 
 
 def _check_axes(run: PredictableRun, model: Model, raw: Volume) -> None:
-    what = f"{raw.identity.label or 'The raw volume'}"
+    what = raw.identity.label or "The raw volume"
     dims = len(model.input_shape)
     if len(raw.spatial_axes) != dims:
         raise PredictionError(
@@ -195,8 +195,10 @@ def _at_voxel_size(raw: Volume, wanted: tuple[float, ...] | None) -> tuple[Volum
     pairs = zip(raw.voxel_size, wanted, strict=True)
     if all(math.isclose(a, b, rel_tol=_TOLERANCE) for a, b in pairs):
         return raw, []
-    from napari_dacapo.volumes import resample
+    from napari_dacapo.volumes import LazyArray, resample
 
+    if not isinstance(raw.data, LazyArray):
+        raw = raw.with_(data=LazyArray.from_source(DaskSource(raw.data), f"read-{raw.data.name}"))
     note = (
         f"Raw of {_nm(raw.voxel_size)} was resampled to {_nm(wanted)}, the voxel size that the "
         "network was trained at."

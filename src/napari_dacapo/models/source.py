@@ -12,6 +12,7 @@ from napari_dacapo.models.tiling import Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     import dask.array as da
     from numpy.typing import NDArray
@@ -19,9 +20,36 @@ if TYPE_CHECKING:
     from napari_dacapo.models.network import NetworkSpec
     from napari_dacapo.models.tiling import Tiling
 
-__all__ = ["PredictionSource", "RawBlocks", "assemble"]
+__all__ = ["DaskSource", "PredictionSource", "RawBlocks", "assemble"]
 
 Index = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class DaskSource:
+    """Any dask array as a source of elements."""
+
+    data: da.Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of elements along each axis."""
+        return tuple(self.data.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the elements."""
+        dtype: np.dtype[Any] = self.data.dtype
+        return dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of dask's first block."""
+        return tuple(sizes[0] for sizes in self.data.chunks)
+
+    def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
+        """Read a part: one int or slice (with a positive step) per axis, within bounds."""
+        return _compute(self.data[index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +131,6 @@ class PredictionSource:
         Names the contents: a different prediction has a different name.
     disk : bool
         Whether blocks are kept on disk as well.
-    alone : bool
-        Whether blocks of this process wait for each other.
     """
 
     network: NetworkSpec
@@ -113,7 +139,6 @@ class PredictionSource:
     n_channels: int
     name: str
     disk: bool = False
-    alone: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -138,10 +163,20 @@ class PredictionSource:
         """Return one tile if it is in memory."""
         return block_cache.peek((self.name, index))
 
-    def compute(self, index: Index) -> NDArray[np.float32]:
-        """Run the network for one tile, past any cache."""
+    def compute(
+        self, index: Index, turn: AbstractContextManager[Any] | None = None
+    ) -> NDArray[np.float32]:
+        """Run the network for one tile, past any cache.
+
+        Parameters
+        ----------
+        index : tuple of int
+            Which tile.
+        turn : context manager, optional
+            Held while the network runs; default: the network's own lock.
+        """
         raw = self.raw.read(self.tiling.input(index))
-        output = self.network.load().run(raw, alone=self.alone)
+        output = self.network.load().run(raw, turn)
         span = Span(self.tiling.lead, self.tiling.output(index).shape)
         # A copy, so that the cache does not hold on to what was cut off.
         return np.ascontiguousarray(output[(slice(None), *span.slices)])

@@ -1,0 +1,190 @@
+"""Who does the work: dask's threads in this process, or a dask.distributed cluster."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from napari_dacapo.errors import NapariDacapoError, PredictionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["on_cluster", "on_threads"]
+
+T = TypeVar("T")
+
+# Tasks that a scheduler holds at once, so that its graph stays small.
+_BATCH = 1024
+_TASKS_PER_THREAD = 2
+
+
+def on_threads(
+    work: Callable[[T], int],
+    parts: Sequence[T],
+    workers: int,
+    *,
+    share_cores: bool,
+    cancelled: Callable[[], bool],
+) -> Iterator[tuple[T, int]]:
+    """Do all parts on threads; yield each with its result as soon as it is done.
+
+    Parameters
+    ----------
+    work : callable
+        What to do with a part.
+    parts : sequence
+        What is to be done.
+    workers : int
+        Parts that compute at once. One more thread reads and writes meanwhile.
+    share_cores : bool
+        Whether torch computes, whose own threads then share the cores.
+    cancelled : callable
+        Asked before each part.
+    """
+    from queue import SimpleQueue
+
+    from dask.threaded import get
+
+    done: SimpleQueue[tuple[T, int] | BaseException | None] = SimpleQueue()
+    stopped = threading.Event()
+
+    def finish(quoted: _Quoted) -> None:
+        check_cancelled(lambda: stopped.is_set() or cancelled())
+        done.put((quoted.value, work(quoted.value)))
+
+    def work_through(pool: ThreadPoolExecutor) -> None:
+        try:
+            rest = iter(parts)
+            while batch := list(islice(rest, _BATCH)):
+                graph = {("part", i): (finish, _Quoted(part)) for i, part in enumerate(batch)}
+                get(graph, list(graph), pool=pool, num_workers=pool._max_workers)
+            done.put(None)
+        except BaseException as error:
+            done.put(error)
+
+    cores = _TorchThreads(workers) if share_cores and workers > 1 else None
+    with (
+        ThreadPoolExecutor(workers + 1, initializer=cores.share if cores else None) as pool,
+        ThreadPoolExecutor(1) as conductor,
+    ):
+        conductor.submit(work_through, pool)
+        try:
+            while (item := done.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            stopped.set()
+            if cores is not None:
+                cores.restore()
+
+
+def on_cluster(
+    scheduler: Any,
+    work: Callable[..., int],
+    parts: Sequence[T],
+    *shared: Any,
+    cancelled: Callable[[], bool],
+) -> Iterator[tuple[T, int]]:
+    """Do all parts on the workers of a dask.distributed scheduler.
+
+    Parameters
+    ----------
+    scheduler : str or distributed.Client
+        Its address, or a client of it.
+    work : callable
+        Called as ``work(part, *shared)``; importable on the workers.
+    parts : sequence
+        What is to be done.
+    *shared : object
+        Sent once to every worker.
+    cancelled : callable
+        Asked after each part.
+    """
+    import distributed
+
+    # Untyped there.
+    connect: Any = distributed.Client
+    as_completed: Any = distributed.as_completed
+    own = isinstance(scheduler, str)
+    try:
+        client: Any = connect(scheduler, timeout="10s") if own else scheduler
+    except (OSError, ValueError) as error:
+        raise PredictionError(
+            f"There is no dask scheduler at {scheduler} ({error}).",
+            todo="Start one with `dask scheduler` and `dask worker`.",
+        ) from error
+    try:
+        waiting = deque(parts)
+        common = [client.scatter(value, broadcast=True, hash=False) for value in shared]
+        running: dict[Any, T] = {}
+
+        def submit() -> Any:
+            part = waiting.popleft()
+            future = client.submit(work, part, *common, pure=False)
+            running[future.key] = part
+            return future
+
+        n_threads = sum(client.nthreads().values()) or 1
+        n_first = min(len(waiting), _TASKS_PER_THREAD * n_threads)
+        sequence = as_completed([submit() for _ in range(n_first)])
+        for future in sequence:
+            part = running.pop(future.key)
+            result = _result(future)
+            yield part, result
+            check_cancelled(cancelled)
+            if waiting:
+                sequence.add(submit())
+    finally:
+        if own:
+            client.close()
+
+
+def _result(future: Any) -> int:
+    try:
+        return int(future.result())
+    except NapariDacapoError:
+        raise
+    except Exception as error:
+        raise PredictionError(
+            f"A worker failed: {type(error).__name__}: {str(error)[:300]}",
+            todo="Do the workers see raw, checkpoint and output under the same paths, and have "
+            "napari-dacapo installed?",
+        ) from error
+
+
+def check_cancelled(cancelled: Callable[[], bool]) -> None:
+    """Raise PredictionError if the work is to end."""
+    if cancelled():
+        raise PredictionError("Cancelled.", todo="What is finished is kept; resume goes on.")
+
+
+class _Quoted:
+    """Keeps dask from looking for tasks in a part."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _TorchThreads:
+    """Divides torch's threads among ours, and gives them back."""
+
+    def __init__(self, workers: int) -> None:
+        import torch
+
+        self._torch = torch
+        self._before = torch.get_num_threads()
+        self._each = max(1, (os.cpu_count() or 1) // workers)
+
+    def share(self) -> None:
+        """Call on each thread that runs a network."""
+        self._torch.set_num_threads(self._each)
+
+    def restore(self) -> None:
+        """Call on the thread that began."""
+        self._torch.set_num_threads(self._before)
