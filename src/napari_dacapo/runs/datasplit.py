@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.runs.datasets import Dataset
+from napari_dacapo.runs.validations import is_array
 from napari_dacapo.store.configs import (
     ArrayConfig,
     DatasetConfig,
@@ -30,7 +31,6 @@ __all__ = ["DataSplit", "find_simple_datasets", "simple_array_config"]
 
 _MAX_DEPTH = 6
 _MAX_FOLDERS = 20_000
-_ARRAY_FILES = (".zarray", "zarr.json", "attributes.json")
 _SCALES = {"uint8": 255.0, "uint16": 65535.0}
 
 
@@ -110,9 +110,9 @@ def find_simple_datasets(
     except NapariDacapoError:
         return []
     local, named = options.map_path(config.path), PurePosixPath(config.path)
-    if _is_array(local / config.raw_name):
+    if is_array(local / config.raw_name):
         found = [PurePosixPath()]
-    elif _is_array(local / group / config.raw_name):
+    elif is_array(local / group / config.raw_name):
         found = [PurePosixPath(group)]
     else:
         found = [
@@ -136,7 +136,7 @@ def simple_array_config(
     that is not there is None.
     """
     name = {"raw": dataset.raw_name, "gt": dataset.gt_name, "mask": dataset.mask_name}[role]
-    if role == "mask" and not _is_array(options.map_path(dataset.path) / name):
+    if role == "mask" and not is_array(options.map_path(dataset.path) / name):
         return None
     config = ZarrArrayConfig(name=f"{dataset.name}_{role}", file_name=dataset.path, dataset=name)
     if role != "raw":
@@ -159,10 +159,6 @@ def _dtype(config: ZarrArrayConfig, options: Options) -> str:
     return volume.dtype.name
 
 
-def _is_array(path: Path) -> bool:
-    return any((path / name).is_file() for name in _ARRAY_FILES)
-
-
 def _groups_with(folder: Path, raw_name: str) -> Iterator[str]:
     """Yield the groups below a folder that hold an array of this name, sorted, relative to it."""
     budget = _MAX_FOLDERS
@@ -171,9 +167,9 @@ def _groups_with(folder: Path, raw_name: str) -> Iterator[str]:
         budget -= 1
         part, depth = pending.pop()
         here = folder / part if part else folder
-        if part and _is_array(here / raw_name):
+        if part and is_array(here / raw_name):
             yield part
-        if depth == _MAX_DEPTH or _is_array(here):
+        if depth == _MAX_DEPTH or is_array(here):
             continue
         try:
             with os.scandir(here) as entries:

@@ -149,11 +149,13 @@ class RowCache:
         if not self._changed and rows.keys() == self._rows.keys():
             return
         with contextlib.suppress(OSError, ValueError):
+            # Not json.dump, which goes through each value in Python.
+            content = json.dumps({"version": _VERSION, "rows": rows})
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._path.parent, suffix=".tmp")
             try:
                 with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump({"version": _VERSION, "rows": rows}, file)
+                    file.write(content)
                 os.replace(temporary, self._path)
             except BaseException:
                 os.unlink(temporary)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -79,13 +80,15 @@ class ScoreTable:
 
 def order_parameters(names: Iterable[str]) -> tuple[str, ...]:
     """Sort names of parameters as DaCapo's post-processors enumerate them: by id, by threshold."""
+    return tuple(sorted(names, key=_rank))
+
+
+@lru_cache(maxsize=4096)
+def _rank(name: str) -> tuple[float, float, str]:
     from napari_dacapo.store.parameters import parse_parameters
 
-    def rank(name: str) -> tuple[float, float, str]:
-        values = parse_parameters(name).values
-        return _number(values.get("id")), _number(values.get("threshold")), name
-
-    return tuple(sorted(names, key=rank))
+    values = parse_parameters(name).values
+    return _number(values.get("id")), _number(values.get("threshold")), name
 
 
 def default_parameters(kind: str, n_parameters: int) -> tuple[str, ...]:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import NapariDacapoError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from napari_dacapo.store import LocalArrayStore
 
 __all__ = ["StoredValidation", "Validations", "is_array"]
 
 _ARRAY_FILES = (".zarray", "zarr.json", "attributes.json")
+_MAX_NESTING = 8
 
 
-def is_array(path: Path) -> bool:
+def is_array(path: str | Path) -> bool:
     """Return whether a folder holds an array's metadata (DaCapo writes no group files)."""
-    return any((path / name).is_file() for name in _ARRAY_FILES)
+    return any(os.path.isfile(f"{path}/{name}") for name in _ARRAY_FILES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +120,52 @@ class Validations:
             self._known[iteration] = self._look(iteration)
         return self._known[iteration]
 
+    @cached_property
+    def _container(self) -> str | None:
+        try:
+            return str(self._array_store.validation_container(self._run))
+        except NapariDacapoError:
+            return None
+
     def _look(self, iteration: int) -> StoredValidation:
         predictions: set[str] = set()
         outputs: dict[str, tuple[str, ...]] = {}
-        store, run = self._array_store, self._run
-        try:
-            for folder in store.dataset_folders(run, iteration):
-                if is_array(store.validation_prediction_array(run, iteration, folder).path):
-                    predictions.add(folder)
-                if names := tuple(store.output_names(run, iteration, folder)):
-                    outputs[folder] = names
-        except NapariDacapoError:
-            # A name that leads out of the store: what is fine so far is kept.
-            pass
+        top = f"{self._container}/{iteration}"
+        pending = [("", 0)]
+        while pending and self._container is not None:
+            folder, depth = pending.pop()
+            parts = self._subfolders(f"{top}/{folder}")
+            if not {"prediction", "output"}.intersection(parts):
+                # Names of datasets may have slashes.
+                if depth < _MAX_NESTING and not is_array(f"{top}/{folder}"):
+                    pending += [(f"{folder}/{part}".lstrip("/"), depth + 1) for part in parts]
+                continue
+            if "prediction" in parts and is_array(f"{top}/{folder}/prediction"):
+                predictions.add(folder)
+            if "output" in parts and (names := self._subfolders(f"{top}/{folder}/output")):
+                outputs[folder] = tuple(names)
         return StoredValidation(iteration, frozenset(predictions), outputs)
+
+    def _subfolders(self, folder: str) -> list[str]:
+        """List folders; a link counts if it leads to where the store may be read."""
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(
+                    entry.name
+                    for entry in entries
+                    if (not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False))
+                    or (entry.is_symlink() and self._may_follow(entry))
+                )
+        except OSError:
+            return []
+
+    def _may_follow(self, link: os.DirEntry[str]) -> bool:
+        from napari_dacapo.store.paths import Roots
+
+        try:
+            return Roots(self._array_store.options.roots).check(Path(link.path)).is_dir()
+        except (NapariDacapoError, OSError):
+            return False
 
 
 def folder_names(dataset: str) -> tuple[str, str]:
