@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from napari_dacapo.cli import listing, opening, predict
+from napari_dacapo.cli import link, listing, opening, predict
 from napari_dacapo.errors import NapariDacapoError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ app.command("show")(listing.show)
 app.command("open")(opening.open_run)
 app.command("demo")(opening.demo)
 app.command("predict")(predict.predict)
+app.command("link")(link.link)
 
 
 @app.callback()

@@ -6,10 +6,8 @@ runs; a *static* one points to arrays at public addresses and works for anybody.
 
 from __future__ import annotations
 
-import json
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from napari_dacapo.errors import LinkError, NapariDacapoError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
 
     from napari_dacapo.viewers.neuroglancer.viewer import OwnViewer
@@ -62,6 +61,7 @@ def neuroglancer_link(
     prefix: str | None = None,
     live: bool = True,
     url_map: Mapping[str, str] | None = None,
+    store: Any = None,
 ) -> str:
     """Return a neuroglancer link to what a viewer shows, as it shows it.
 
@@ -85,6 +85,9 @@ def neuroglancer_link(
     url_map : mapping of str to str, optional
         Local folders and their public addresses, for static links. By default
         the one in the options file, if there is one.
+    store : Store or path-like, optional
+        Where the runs are, for static links: raw and gt are mostly made from
+        other arrays when they are read, and those can be linked.
 
     Returns
     -------
@@ -104,7 +107,7 @@ def neuroglancer_link(
     >>> napari_dacapo.neuroglancer_link(viewer)  # doctest: +SKIP
     'http://127.0.0.1:41541/v/…/#!{"dimensions":…
     """
-    link = make_link(viewer_or_layers, prefix=prefix, live=live, url_map=url_map)
+    link = make_link(viewer_or_layers, prefix=prefix, live=live, url_map=url_map, store=store)
     for note in link.notes:
         warnings.warn(note, UserWarning, stacklevel=2)
     return link.url
@@ -116,15 +119,22 @@ def make_link(
     prefix: str | None = None,
     live: bool = True,
     url_map: Mapping[str, str] | None = None,
+    store: Any = None,
 ) -> Link:
     """Return a link together with its state and what it leaves out.
 
     Parameters, meaning and errors are those of :func:`neuroglancer_link`; the
     arrays of a live link are served when this returns.
     """
+    from napari_dacapo.viewers.neuroglancer.link_states import (
+        live_state,
+        static_state,
+        what_is_shown,
+    )
     from napari_dacapo.viewers.neuroglancer.link_text import DEFAULT_CLIENT, capped, link_to
 
-    shown = _what_is_shown(viewer_or_layers)
+    shown = what_is_shown(viewer_or_layers)
+    differences: tuple[str, ...] = ()
     if not shown.volumes:
         raise LinkError(
             " ".join(("There is nothing to link to.", *shown.notes)),
@@ -135,12 +145,13 @@ def make_link(
         client = prefix or host.get_viewer_url()
         if prefix is not None:
             host.volumes.allow_origin(prefix)
-        state = _state(shown, live_host=host)
+        state = live_state(shown, host.volumes)
     else:
         client = prefix or DEFAULT_CLIENT
-        state = _state(shown, url_map=_known_url_map() if url_map is None else url_map)
+        known = _known_url_map() if url_map is None else url_map
+        state, differences = static_state(shown, known, _opened(store))
     short, notes = capped(state)
-    return Link(link_to(short, client), state, live, (*shown.notes, *notes))
+    return Link(link_to(short, client), state, live, (*shown.notes, *differences, *notes))
 
 
 def save_state(
@@ -149,12 +160,13 @@ def save_state(
     *,
     live: bool = False,
     url_map: Mapping[str, str] | None = None,
+    store: Any = None,
 ) -> tuple[str, ...]:
     """Save what a viewer shows as a neuroglancer state in a JSON file.
 
     Parameters
     ----------
-    viewer_or_layers, live, url_map
+    viewer_or_layers, live, url_map, store
         As for :func:`neuroglancer_link`.
     path : path-like
         Is written over.
@@ -173,7 +185,7 @@ def save_state(
     """
     from napari_dacapo.viewers.neuroglancer.link_text import state_file_text
 
-    link = make_link(viewer_or_layers, live=live, url_map=url_map)
+    link = make_link(viewer_or_layers, live=live, url_map=url_map, store=store)
     Path(path).write_text(state_file_text(link.state), encoding="utf-8")
     return link.notes
 
@@ -256,17 +268,6 @@ class _Live:
 _LIVE = _Live()
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """What is to be linked: volumes, how they look, and what is left out."""
-
-    volumes: Sequence[Volume]
-    view: ViewState | None = None
-    notes: tuple[str, ...] = ()
-    state: Mapping[str, Any] | None = None
-    layers: Sequence[tuple[Mapping[str, Any], Volume]] = ()
-
-
 def _live_viewer() -> OwnViewer:
     from napari_dacapo.viewers.neuroglancer.viewer import OwnViewer
 
@@ -274,96 +275,6 @@ def _live_viewer() -> OwnViewer:
         if _LIVE.viewer is None:
             _LIVE.viewer = OwnViewer()
         return _LIVE.viewer
-
-
-def _what_is_shown(given: Any) -> _Shown:
-    from napari_dacapo.volumes import Volume
-
-    if hasattr(given, "shown_state"):
-        return _of_backend(given)
-    if hasattr(given, "layers") and hasattr(given, "dims"):
-        return _of_napari(given)
-    if isinstance(given, Volume) or not isinstance(given, Sequence | Mapping):
-        given = [given]
-    things = list(given)
-    if all(isinstance(thing, Volume) for thing in things):
-        return _Shown(things)
-    return _of_layers(things)
-
-
-def _of_backend(backend: Any) -> _Shown:
-    state, layers = backend.shown_state()
-    return _Shown([volume for _, volume in layers], state=state, layers=layers)
-
-
-def _of_napari(viewer: Any) -> _Shown:
-    from napari_dacapo.viewers.napari.view_state import get_view
-    from napari_dacapo.viewers.neuroglancer.from_napari import layer_volumes, with_slots
-
-    volumes, notes = layer_volumes(viewer.layers)
-    return _Shown(volumes, with_slots(get_view(viewer), volumes), notes)
-
-
-def _of_layers(layers: Sequence[Any]) -> _Shown:
-    from napari.layers import Layer
-
-    from napari_dacapo.viewers.neuroglancer.from_napari import layer_volumes
-
-    if not all(isinstance(layer, Layer) for layer in layers):
-        kinds = ", ".join(sorted({type(layer).__name__ for layer in layers}))
-        raise LinkError(
-            f"A link cannot be made of {kinds}.",
-            todo="Give a viewer, napari layers, or Volumes.",
-        )
-    volumes, notes = layer_volumes(layers)
-    return _Shown(volumes, None, notes)
-
-
-def _state(
-    shown: _Shown,
-    *,
-    live_host: OwnViewer | None = None,
-    url_map: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Return the state of a link, each layer with an address that the reader can use."""
-    from napari_dacapo.options import Options
-    from napari_dacapo.viewers.neuroglancer.layers import layer_sources, source_urls
-    from napari_dacapo.viewers.neuroglancer.public import public_source
-    from napari_dacapo.viewers.neuroglancer.resolving import with_identity
-    from napari_dacapo.viewers.neuroglancer.states import new_state
-
-    sources: dict[str, list[dict[str, Any]]] = {}
-    seen: list[Volume] = []
-    options = Options(runs_base_dir=Path(), url_map=dict(url_map or {}))
-    for volume in shown.volumes:
-        as_seen, found = volume, []
-        if live_host is not None:
-            found = layer_sources(volume, live_host.volumes)
-        else:
-            as_seen, found = public_source(volume, options.url_for)
-        seen.append(as_seen)
-        sources[volume.identity.slot] = found
-    if shown.state is None:
-        state = new_state(seen, lambda volume: sources[volume.identity.slot], view=shown.view)
-        pairs = list(zip(state["layers"], seen, strict=True))
-    else:
-        ours = {id(layer): volume for layer, volume in shown.layers}
-        state, pairs = {**shown.state, "layers": []}, []
-        for old in shown.state.get("layers", ()):
-            layer = json.loads(json.dumps(old))
-            state["layers"].append(layer)
-            known = ours.get(id(old))
-            if known is not None:
-                layer["source"] = sources[known.identity.slot]
-                pairs.append((layer, known))
-            elif any(url.startswith("python://") for url in source_urls(layer)):
-                raise LinkError(
-                    f"{layer.get('name')} is in the memory of this process and cannot be linked.",
-                    todo="Remove the layer, or save the array to a zarr first.",
-                )
-    for layer, volume in pairs:
-        with_identity(layer, volume)
-    return state
 
 
 def _known_url_map() -> dict[str, str]:
