@@ -86,7 +86,11 @@ def from_attributes(
 
     size = numbers(voxel_size if voxel_size is not None else stored_size, "voxel_size", where)
     corner = numbers(offset if offset is not None else stored_offset, "offset", where)
-    names = fit_names(names, ndim, len(size or corner or ()))
+    if axis_names is None or len(axis_names) != ndim:
+        # A single value stands for all axes and does not tell how many there are.
+        n_values = len(size or corner or ())
+        names = fit_names(names, ndim, n_values if n_values > 1 else 0)
+    names = tuple(names)
     n_spatial = sum(not name.endswith("^") for name in names)
     size, corner = _fit(size, n_spatial, 1.0), _fit(corner, n_spatial, 0.0)
     if not all(0 < s <= _LARGEST for s in size):
@@ -118,21 +122,31 @@ def fit_names(names: Sequence[str], ndim: int, n_values: int = 0) -> tuple[str, 
     n_values : int
         Number of spatial axes that voxel size or offset speak of; 0 if unknown.
     """
-    names = list(names)[-ndim:]
-    generic = all(re.fullmatch(r"d\d+|c\d+\^|dim_\d+|", name) for name in names)
-    if generic or len(set(names)) < len(names):
-        n_spatial = min(n_values or 3, ndim)
-        spatial = ["z", "y", "x"][-n_spatial:]
-        names = [f"d{i}" for i in range(n_spatial - len(spatial))] + spatial
-    names = [_NOT_SPATIAL.get(name.lower(), name) for name in names]
-    missing = ndim - len(names)
-    names = [*(f"d{i}^" for i in range(missing - 1)), *(["c^"] * min(1, missing)), *names]
+    kept = [_NOT_SPATIAL.get(n.lower().removesuffix("^"), n) for n in list(names)[-ndim:]]
+    if all(re.fullmatch(r"d\d+|c\d+\^|dim_\d+|", name) for name in kept):
+        kept = _default_names(ndim, n_values)
+    others = (
+        [f"d{i}^" for i in range(ndim)]
+        if "c^" in kept
+        else [*(f"d{i}^" for i in range(ndim - 1)), "c^"]
+    )
+    kept = others[len(kept) :] + kept
     # A stored voxel size knows how many axes are spatial better than a name does.
-    extra = sum(not name.endswith("^") for name in names) - n_values
-    for i, name in enumerate(names):
-        if n_values and extra > 0 and not name.endswith("^"):
-            names[i], extra = f"{name}^", extra - 1
-    return tuple(names)
+    extra = sum(not name.endswith("^") for name in kept) - n_values if n_values else 0
+    for i, name in enumerate(kept):
+        if extra > 0 and not name.endswith("^"):
+            kept[i], extra = f"{name}^", extra - 1
+    if len(set(kept)) < ndim or all(name.endswith("^") for name in kept):
+        return tuple(_default_names(ndim, n_values))
+    return tuple(kept)
+
+
+def _default_names(ndim: int, n_values: int) -> list[str]:
+    """Return names for axes of which nothing is known: z, y, x last, channels before them."""
+    n_spatial = min(n_values or 3, ndim)
+    spatial = [f"s{i}" for i in range(n_spatial - 3)] + ["z", "y", "x"][-n_spatial:]
+    n_other = ndim - n_spatial
+    return [f"d{i}^" for i in range(n_other - 1)] + ["c^"] * min(1, n_other) + spatial
 
 
 def in_nanometres(units: Any, n: int) -> tuple[tuple[float, ...], tuple[str, ...]]:
