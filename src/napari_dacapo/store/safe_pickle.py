@@ -172,7 +172,7 @@ def _interpret(data: bytes) -> Any:
                 raise _Broken("it refers to a value that is not there")
             value = memo[index]
             if isinstance(value, _CONTAINERS):
-                raise _Unsafe("it refers twice to the same list or mapping")
+                raise _Broken("it refers twice to the same list or mapping")
             stack.append(value)
         elif op == 0x47:  # BINFLOAT
             stack.append(unpack_float(data, position)[0])
