@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.runs.best import BestScoreValue, find_best
 from napari_dacapo.runs.row import RunRow
-from napari_dacapo.runs.state import Progress, state_of
+from napari_dacapo.runs.state import Progress
 from napari_dacapo.runs.training_stats import TrainingStats
 from napari_dacapo.runs.validation_scores import ValidationScores
 from napari_dacapo.runs.validations import Validations
@@ -133,7 +133,7 @@ class Readings:
 
     @cached_property
     def problem(self) -> str | None:
-        """What is wrong with the run, in one line."""
+        """What cannot be read or is missing, in one line."""
         scores = self.validation_scores
         _, stats_problem = self.last_training
         problems = [text for text in (self._config.problem, stats_problem) if text]
@@ -163,12 +163,16 @@ class Readings:
 
     def row(self) -> RunRow:
         """Return what a list of runs shows."""
+        return self.stateless_row.at(self.progress, time.time())
+
+    @cached_property
+    def stateless_row(self) -> RunRow:
+        """What a list of runs shows, but for the state, which changes with time alone."""
         config = self._config
         return RunRow(
             name=config.name,
             task=type_label(config.task_config),
             architecture=type_label(config.architecture_config),
-            state=state_of(self.progress, time.time()),
             iteration=self.iteration,
             num_iterations=config.num_iterations,
             loss=self.loss,

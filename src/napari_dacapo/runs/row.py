@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from napari_dacapo.runs.best import BestScoreValue
+from napari_dacapo.runs.state import Progress, state_of, why
 
 __all__ = ["RunRow"]
 
@@ -50,6 +51,19 @@ class RunRow:
     best_score: BestScoreValue | None = None
     last_change: float | None = None
     problem: str | None = None
+
+    def at(self, progress: Progress, now: float) -> RunRow:
+        """Return the row with the state of a moment, and with what that means.
+
+        Parameters
+        ----------
+        progress : Progress
+            What the state follows from.
+        now : float
+            Seconds since the epoch.
+        """
+        state = state_of(progress, now)
+        return replace(self, state=state, problem=self.problem or why(state, progress))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""

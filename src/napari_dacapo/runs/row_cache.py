@@ -12,12 +12,12 @@ import contextlib
 import json
 import os
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.runs.row import RunRow
-from napari_dacapo.runs.state import Progress, state_of
+from napari_dacapo.runs.state import Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,14 +121,14 @@ class RowCache:
             return None
         try:
             row = RunRow.from_dict(entry["row"])
-            row = replace(row, state=state_of(Progress(**entry["progress"]), now))
+            row = row.at(Progress(**entry["progress"]), now)
         except (KeyError, TypeError, AttributeError):
             return None
         self._seen[name] = entry
         return row
 
     def put(self, row: RunRow, progress: Progress, marks: list[list[int]] | None) -> None:
-        """Keep a row that was just read; `marks` were taken before reading it."""
+        """Keep a row that was just read, without its state; `marks` were taken before that."""
         if marks is not None:
             self._seen[row.name] = {
                 "marks": marks,

@@ -222,7 +222,7 @@ class Run(ModelAccess):
     @property
     def problem(self) -> str | None:
         """What is wrong with the run, None if nothing is."""
-        return self._readings.problem
+        return self.row().problem
 
     def row(self) -> RunRow:
         """Return what a list of runs shows of this run."""

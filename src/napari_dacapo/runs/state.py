@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["QUIET_SECONDS", "STATES", "Progress", "state_of"]
+__all__ = ["QUIET_SECONDS", "STATES", "Progress", "state_of", "why"]
 
 STATES = (
     "configured",
@@ -90,3 +90,15 @@ def state_of(progress: Progress, now: float) -> str:
     if progress.validated:
         return "validated"
     return "trained" if progress.iteration else "configured"
+
+
+def why(state: str, progress: Progress) -> str | None:
+    """Return what there is to say of a state that is not as it should be, else None."""
+    if state == "failed validations":
+        return (
+            f"No validation is complete, though one is due every {progress.validation_interval} "
+            "iterations. DaCapo's log says why; the checkpoints can still predict."
+        )
+    if state == "configured" and progress.started:
+        return "It was started, but stopped before its first iterations were stored."
+    return None

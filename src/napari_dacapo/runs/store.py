@@ -168,13 +168,13 @@ class Store:
             return row
         try:
             readings = Readings(self, self.config_store.retrieve_run_config(name))
-            row = readings.row()
+            row = readings.stateless_row
         except NapariDacapoError as error:
             changed = last_change(self.options.runs_base_dir, name)
             return RunRow(name=name, last_change=changed, problem=str(error))
         if cache:
             cache.put(row, readings.progress, marks)
-        return row
+        return row.at(readings.progress, time.time())
 
 
 def open_store(
