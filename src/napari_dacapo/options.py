@@ -32,6 +32,15 @@ __all__ = [
 StoreType = Literal["files", "mongo"]
 
 _MAX_BYTES = 2**20
+_KEYS = {
+    "type",
+    "runs_base_dir",
+    "compute_context",
+    "mongo_db_host",
+    "mongo_db_name",
+    "path_map",
+    "url_map",
+}
 _RUN_PARTS = ("checkpoints", "validation.zarr", "snapshot.zarr")
 _TO_FIND = (
     "Give the folder that holds `configs/runs` (runs_base_dir), a run folder, "
@@ -222,17 +231,17 @@ def load_options(
     path = path if path is not None else environ.get("NAPARI_DACAPO_STORE") or None
     values: dict[str, Any] = {}
     source: Path | None = None
-    if path is None and runs_base_dir is None:
+    if path is None:
         source = find_options_file(environ, cwd, home)
-        if source is None:
+        if source is None and runs_base_dir is None:
             places = ", ".join(str(place) for place in _places(environ, cwd, home))
             raise OptionsError(
                 f"No store was named and there is no DaCapo options file (looked for: {places}).",
                 todo=_TO_FIND,
             )
-    elif path is not None:
+    else:
         place = _expand(path, home)
-        if os.path.isfile(place) and not _is_run_config(place):
+        if _is_options_file(place):
             source = place
         elif os.path.isfile(place / "dacapo.yaml") and not _is_store(place):
             source = place / "dacapo.yaml"
@@ -318,6 +327,15 @@ def _is_store(folder: Path) -> bool:
     )
 
 
+def _is_options_file(path: Path) -> bool:
+    # Any other file is taken for a part of a run, configs of a store included.
+    return (
+        path.suffix in (".yaml", ".yml")
+        and os.path.isfile(path)
+        and path.parts[-3:-2] != ("configs",)
+    )
+
+
 def _is_run_config(path: Path) -> bool:
     return path.suffix == ".yaml" and path.parts[-3:-1] == ("configs", "runs")
 
@@ -370,6 +388,12 @@ def _read_options_file(
             todo="It should name runs_base_dir.",
             path=path,
         )
+    if raw and not raw.keys() & _KEYS:
+        raise OptionsError(
+            f"{path} is not a DaCapo options file: it has none of its keys.",
+            todo="It should name runs_base_dir.",
+            path=path,
+        )
     for key in ("runs_base_dir", "mongo_db_host", "mongo_db_name"):
         if raw.get(key) is not None and not isinstance(raw[key], str):
             raise OptionsError(f"{key} in {path} is not text: {raw[key]!r:.80}.", path=path)
@@ -400,7 +424,10 @@ def _normal(path: str | os.PathLike[str]) -> str:
     text = os.fspath(path)
     if os.sep != "/":
         text = text.replace(os.sep, "/")
-    return posixpath.normpath(text)
+    text = posixpath.normpath(text)
+    # Two slashes at the start mean something to POSIX, but not here: what follows
+    # would be taken for an absolute path.
+    return "/" + text.lstrip("/") if text.startswith("//") else text
 
 
 def _longest(mapping: Mapping[str, str], text: str) -> tuple[str, str] | None:
