@@ -65,6 +65,19 @@ def path_map() -> dict[str, str]:
     return _get_map("path_map")
 
 
+def usable_path_map() -> dict[str, str]:
+    """Return the path map; if its text is no map, tell the user and return an empty one."""
+    from napari.utils.notifications import show_warning
+
+    from napari_dacapo.errors import OptionsError
+
+    try:
+        return path_map()
+    except OptionsError as error:
+        show_warning(f"The path map in the preferences cannot be used: {error}")
+        return {}
+
+
 def set_path_map(mapping: Mapping[str, str]) -> None:
     """Keep a path map."""
     _set("stores", "path_map", ";".join(f"{key}={value}" for key, value in mapping.items()))

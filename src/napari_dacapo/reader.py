@@ -72,11 +72,12 @@ def read_layers(path: str) -> list[LayerData]:
 
     from napari_dacapo.errors import NapariDacapoError
     from napari_dacapo.options import locate_store
+    from napari_dacapo.preferences import usable_path_map
     from napari_dacapo.runs import open_store
 
     try:
         name = locate_store(path).run_name
-        store = open_store(path, path_map=_path_map())
+        store = open_store(path, path_map=usable_path_map())
         if name is None:
             name = latest_run(store)
             others = len(store) - 1
@@ -106,9 +107,10 @@ def read_run(path: Path, name: str) -> list[LayerData]:
     RunNotFoundError, BrokenFileError, ArrayNotFoundError
         If there is nothing to show.
     """
+    from napari_dacapo.preferences import usable_path_map
     from napari_dacapo.runs import open_store
 
-    return _layers(open_store(path, path_map=_path_map()), name)
+    return _layers(open_store(path, path_map=usable_path_map()), name)
 
 
 def latest_run(store: Store) -> str:
@@ -155,17 +157,3 @@ def _takes_long(run: Run, variant: str, shape: tuple[int, ...]) -> bool:
         voxels *= n
     watershed = run.config.task_config.kind == "affinities"
     return variant == "computed" and watershed and voxels > SLOW
-
-
-def _path_map() -> dict[str, str] | None:
-    """Return the path map of the preferences; None if it cannot be used."""
-    from napari.utils.notifications import show_warning
-
-    from napari_dacapo import preferences
-    from napari_dacapo.errors import OptionsError
-
-    try:
-        return preferences.path_map() or None
-    except OptionsError as error:
-        show_warning(f"The path map in the preferences cannot be used: {error}")
-        return None

@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+from napari.components import ViewerModel
 
 from napari_dacapo.runs.best import BestScoreValue
 from napari_dacapo.runs.row import RunRow
+from napari_dacapo.widgets.runs_widget import RunsWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
 
 
 @pytest.fixture
@@ -41,3 +51,58 @@ def rows() -> tuple[RunRow, ...]:
             "No scores were stored.",
         ),
     )
+
+
+@pytest.fixture(autouse=True)
+def _preferences(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Keep the preferences of each test in a file of its own.
+
+    napari reads where they are once, when it is imported.
+    """
+    from napari import settings
+
+    folder = tmp_path_factory.mktemp("preferences")
+    monkeypatch.setattr(settings, "_CFG_PATH", str(folder / "settings.yaml"))
+    settings._clear_plugin_settings_cache()
+    yield
+    settings._clear_plugin_settings_cache()
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    """A viewer without a window."""
+    return ViewerModel()
+
+
+@pytest.fixture
+def make_dock(
+    qtbot: QtBot, viewer: ViewerModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], RunsWidget]:
+    """Makes docks of one viewer, on a computer without a store of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def make() -> RunsWidget:
+        dock = RunsWidget(viewer)
+        qtbot.addWidget(dock)
+        dock.resize(430, 800)
+        dock.show()
+        qtbot.waitUntil(lambda: dock.session.busy == "")
+        return dock
+
+    return make
+
+
+@pytest.fixture
+def dock(make_dock: Callable[[], RunsWidget]) -> RunsWidget:
+    """A dock without a store."""
+    return make_dock()
+
+
+@pytest.fixture
+def demo_dock(qtbot: QtBot, dock: RunsWidget, demo_store: Path) -> RunsWidget:
+    """A dock that lists the sample runs."""
+    dock.open_store(str(demo_store))
+    qtbot.waitUntil(lambda: len(dock.session.rows) == 2 and dock.session.busy == "")
+    return dock

@@ -77,9 +77,7 @@ def test_better_scores_sort_together_whatever_their_direction() -> None:
     key = COLUMN["best_score"].sort
     low, high = replace(best, value=0.1), replace(best, value=0.9)
     assert key(replace(ROW, best_score=high)) < key(replace(ROW, best_score=low))
-    low, high = (
-        replace(score, criterion="voi", higher_is_better=False) for score in (low, high)
-    )
+    low, high = (replace(score, criterion="voi", higher_is_better=False) for score in (low, high))
     assert key(replace(ROW, best_score=low)) < key(replace(ROW, best_score=high))
 
 

@@ -63,7 +63,7 @@ class Session:
     Parameters
     ----------
     backends : sequence of BackendChoice
-        Where runs can be shown, the default first.
+        Where runs can be shown, the default first; none if runs are only listed.
     start : Starter, optional
         Runs slow work; at once and on this thread if omitted.
 
@@ -92,7 +92,7 @@ class Session:
 
     def __init__(self, backends: Sequence[BackendChoice], *, start: Starter = run_here) -> None:
         self.backends = {choice.name: choice for choice in backends}
-        self.backend_name = next(iter(self.backends))
+        self.backend_name = next(iter(self.backends), "")
         self.store: Store | None = None
         self.store_state = StoreState()
         self.rows: tuple[RunRow, ...] = ()
@@ -344,6 +344,7 @@ class Session:
 
     def _list_outputs(self, wanted: Selection) -> None:
         facts, found = self.facts, self.selection
+        self._lanes["outputs"].cancel()  # its answer would bring back what was selected then
         if facts is None or facts.offer.knows_outputs(found.dataset, found.iteration):
             return
 

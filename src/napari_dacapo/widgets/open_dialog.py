@@ -77,7 +77,7 @@ class OpenDialog(QDialog):
 
     def look_at(self, path: str) -> None:
         """List the runs of a store; of a run folder, select its run."""
-        self.session.open_store(path, path_map=preferences.path_map())
+        self.session.open_store(path, path_map=preferences.usable_path_map())
 
     def store(self) -> str:
         """Return the chosen store."""

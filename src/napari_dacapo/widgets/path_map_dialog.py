@@ -60,11 +60,11 @@ class PathMapDialog(QDialog):
         if suggestion or not mapping:
             self.add(suggestion, "")
         self.table.itemChanged.connect(self._check)
-        add = QPushButton("Add", self)
-        add.clicked.connect(lambda: self.add("", ""))
-        remove = QPushButton("Remove", self)
-        remove.clicked.connect(lambda: self.table.removeRow(self.table.currentRow()))
-        remove.clicked.connect(self._check)
+        self.add_line = QPushButton("Add", self)
+        self.add_line.clicked.connect(lambda: self.add("", ""))
+        self.remove = QPushButton("Remove", self)
+        self.remove.clicked.connect(lambda: self.table.removeRow(self.table.currentRow()))
+        self.remove.clicked.connect(self._check)
         browse = QPushButton("Browse…", self)
         browse.setToolTip("Choose the folder here of the selected line")
         browse.clicked.connect(self._browse)
@@ -76,7 +76,7 @@ class PathMapDialog(QDialog):
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         row = QHBoxLayout()
-        for button in (add, remove, browse):
+        for button in (self.add_line, self.remove, browse):
             row.addWidget(button)
         row.addStretch()
         layout = QVBoxLayout(self)

@@ -106,7 +106,7 @@ class RunTable(QWidget):
         self.columns.setEnabled(searchable)
 
     def _on_filter(self, text: str) -> None:
-        self.view.proxy.set_filter(text)
+        self.view.set_filter(text)
         self._tell()
 
     def _show_columns(self) -> None:
@@ -118,7 +118,7 @@ class RunTable(QWidget):
         if watched is self.filter and isinstance(event, QKeyEvent):
             if event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Down:
                 self.view.setFocus()
-                if not self.view.currentIndex().isValid():
+                if self.view.current() is None:
                     self.view.setCurrentIndex(self.view.proxy.index(0, 0))
                 return True
         return bool(super().eventFilter(watched, event))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from qtpy.QtCore import QItemSelectionModel, QPoint, Qt, Signal
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView
 
@@ -32,7 +32,7 @@ class RunView(QTreeView):
     Signals
     -------
     run_selected : str
-        Another run became the current one; empty if none is.
+        The user selected another run.
     run_activated : str, bool
         A run was opened by double click or Enter; True: side by side.
     columns_chosen : tuple
@@ -74,13 +74,19 @@ class RunView(QTreeView):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._show_column_menu)
-        self.selectionModel().currentRowChanged.connect(self._on_current_changed)
+        # Not the current row: Qt makes the first row current when the table gets the focus.
+        self.selectionModel().selectionChanged.connect(self._on_selection_changed)
         self.doubleClicked.connect(lambda _: self._activate(False))
         for keys, side_by_side in (("Return", False), ("Enter", False), ("Shift+Return", True)):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
             shortcut.activated.connect(lambda side=side_by_side: self._activate(side))
         self._fit_widths()
+
+    def set_filter(self, text: str) -> None:
+        """Show only the runs that match a text; the selected run comes back with its row."""
+        self.proxy.set_filter(text)
+        self.select(self._wanted)
 
     def set_rows(self, rows: Sequence[RunRow]) -> None:
         """Show rows and keep the current run."""
@@ -97,7 +103,7 @@ class RunView(QTreeView):
         if place is None:
             return
         index = self.proxy.mapFromSource(self.model_.index(place, 0))
-        if index.isValid() and index != self.currentIndex().siblingAtColumn(0):
+        if index.isValid() and index not in self.selectionModel().selectedRows():
             flags = QItemSelectionModel.SelectionFlag
             self._telling = False
             self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
@@ -105,9 +111,9 @@ class RunView(QTreeView):
             self.scrollTo(index)
 
     def current(self) -> RunRow | None:
-        """Return the current run."""
-        row: RunRow | None = self.currentIndex().data(ROW_ROLE)
-        return row
+        """Return the selected run."""
+        indexes = self.selectionModel().selectedRows()
+        return indexes[0].data(ROW_ROLE) if indexes else None
 
     def choose_columns(self, keys: Iterable[str]) -> None:
         """Show these columns; none: as many as fit."""
@@ -162,10 +168,8 @@ class RunView(QTreeView):
     def _show_column_menu(self, where: QPoint) -> None:
         self.column_menu().popup(self.header().viewport().mapToGlobal(where))
 
-    def _on_current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
-        if not self._telling:
-            return
-        row: RunRow | None = current.data(ROW_ROLE)
+    def _on_selection_changed(self) -> None:
+        row = self.current() if self._telling else None
         if row is not None and row.name != self._wanted:
             self._wanted = row.name
             self.run_selected.emit(row.name)

@@ -6,7 +6,7 @@ runs in the session's lanes; the parts draw what the session announces.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QSize, Qt
@@ -14,7 +14,6 @@ from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_dacapo import preferences
-from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.widgets.activity_strip import ActivityStrip
 from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.config_tree import data_paths
@@ -78,6 +77,7 @@ class RunsWidget(QWidget):
             (session.busy_changed, self.activity.tell),
             (session.failed, self._on_failed),
             (session.facts_changed, self._on_facts),
+            (session.backend_changed, self._keep_backend),
         )
         self._add_shortcuts()
         self._begin()
@@ -107,11 +107,11 @@ class RunsWidget(QWidget):
         show : bool
             Whether to show that run.
         """
-        self.session.open_store(path, path_map=self._path_map(), select=run, show=show)
+        self.session.open_store(path, path_map=preferences.usable_path_map(), select=run, show=show)
 
     def edit_path_map(self) -> PathMapDialog:
         """Let the user edit where paths that runs name lie on this computer."""
-        mapping = self._path_map()
+        mapping = preferences.usable_path_map()
         facts = self.session.facts
         paths = data_paths(facts.config) if facts is not None else ()
         dialog = PathMapDialog(mapping, suggest_prefix(paths, mapping), self)
@@ -137,7 +137,6 @@ class RunsWidget(QWidget):
         view.choose_columns(preferences.columns())
         view.columns_chosen.connect(preferences.set_columns)
         self.activity.cancelled.connect(session.cancel)
-        session.backend_changed.connect(preferences.set_backend)
 
     def _add_shortcuts(self) -> None:
         for keys, deed in (
@@ -158,7 +157,7 @@ class RunsWidget(QWidget):
             session.use_backend(preferences.backend())
             recent = preferences.recent_stores()
             path = preferences.default_store() or (recent[0] if recent else "")
-            session.open_store(path, path_map=self._path_map(), quiet=not path)
+            session.open_store(path, path_map=preferences.usable_path_map(), quiet=not path)
         self._on_store(session.store_state)
         self._show_rows()
         self._on_facts()
@@ -184,19 +183,15 @@ class RunsWidget(QWidget):
         self.session.select_run(name)
         self.session.show("side by side" if side_by_side else "stacked")
 
+    def _keep_backend(self, name: str) -> None:
+        preferences.set_backend(name)
+
     def _on_failed(self, message: str) -> None:
         show_error(message)
 
     def _reload(self) -> None:
-        self.session.reload(path_map=self._path_map())
+        self.session.reload(path_map=preferences.usable_path_map())
 
     def _forget_store(self) -> None:
         preferences.forget_store(self.session.store_state.path)
         self.session.close_store()
-
-    def _path_map(self) -> dict[str, Any]:
-        try:
-            return preferences.path_map()
-        except NapariDacapoError as error:
-            show_error(f"The path map in the preferences cannot be used: {error}")
-            return {}
