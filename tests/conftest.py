@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 # A layer touched from a wrong thread is an error here, not a rare crash at a user's.
 os.environ.setdefault("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
+
+# napari reads where its settings are when it is imported, which may be while tests are collected.
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="napari-")) / "settings.yaml")
 
 DATA = Path(__file__).parent / "data"
 FORGOTTEN = (

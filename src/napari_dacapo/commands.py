@@ -71,8 +71,8 @@ def show_runs(viewer: napari.viewer.Viewer) -> RunsWidget:
                 dock.show()
                 dock.raise_()
             return widget
-    _, widget = viewer.window.add_plugin_dock_widget("napari-dacapo", "Runs")
-    return widget
+    made: RunsWidget = viewer.window.add_plugin_dock_widget("napari-dacapo", "Runs")[1]
+    return made
 
 
 def sample_mito_distance() -> list[LayerData]:
