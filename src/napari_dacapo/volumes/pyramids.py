@@ -72,16 +72,16 @@ def downsample_view(view: View, factors: tuple[int, ...], method: Method) -> Vie
 
 def _factors(shape: tuple[int, ...], voxel_size: tuple[float, ...]) -> list[tuple[int, ...]]:
     """Choose the factors of each level, finest first."""
-    factors = [1] * len(shape)
+    factors = (1,) * len(shape)
     found: list[tuple[int, ...]] = []
     while max(-(-n // f) for n, f in zip(shape, factors, strict=True)) > _COARSEST:
         lengths = [v * f for v, f in zip(voxel_size, factors, strict=True)]
+        can_halve = [n // f > 1 for n, f in zip(shape, factors, strict=True)]
+        shortest = min(length for length, can in zip(lengths, can_halve, strict=True) if can)
         # An axis whose voxels are twice as long as the shortest waits.
-        factors = [
-            f * 2 if length < 2 * min(lengths) and n // f > 1 else f
-            for f, length, n in zip(factors, lengths, shape, strict=True)
-        ]
-        if found and tuple(factors) == found[-1]:
-            break
-        found.append(tuple(factors))
+        factors = tuple(
+            f * 2 if can and length < 2 * shortest else f
+            for f, length, can in zip(factors, lengths, can_halve, strict=True)
+        )
+        found.append(factors)
     return found

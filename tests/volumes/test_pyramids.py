@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import pickle
+
+import dask.array as da
+import numpy as np
+import pytest
+import zarr
+
+from napari_dacapo.volumes import Identity, LazyArray, Volume, open_volume, with_pyramid
+from napari_dacapo.volumes.functions import Affine, IsIn
+from napari_dacapo.volumes.pyramids import _factors
+from napari_dacapo.volumes.resampling import DownsampleView
+from napari_dacapo.volumes.sources import ZarrSource
+from napari_dacapo.volumes.views import SourceView
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """An array that is just long enough, anisotropic and of odd size, on disk and in memory."""
+    data = np.random.default_rng(0).integers(0, 200, (9, 40, 1101), dtype="u1")
+    path = tmp_path_factory.mktemp("long") / "a.zarr"
+    attributes = {"voxel_size": [32, 8, 8], "offset": [64, 8, 16], "axis_names": ["z", "y", "x"]}
+    zarr.create_array(path, data=data, chunks=(4, 16, 64), zarr_format=2, attributes=attributes)
+    return open_volume(path), data
+
+
+def merged(data, factors, function):
+    """Merge blocks the slow way."""
+    shape = [-(-n // f) for n, f in zip(data.shape, factors, strict=True)]
+    out = np.empty(shape, float)
+    for index in np.ndindex(*shape):
+        block = data[tuple(slice(i * f, (i + 1) * f) for i, f in zip(index, factors, strict=True))]
+        out[index] = function(block)
+    return out
+
+
+def test_levels_of_images_are_means(long):
+    volume, data = long
+    pyramid = with_pyramid(volume)
+    assert [level.voxel_size for level in pyramid.levels] == [
+        (32.0, 16.0, 16.0),
+        (32.0, 32.0, 32.0),
+    ]
+    assert all(level.offset == volume.offset for level in pyramid.levels)
+    assert pyramid.data is volume.data
+    expected = merged(data, (1, 4, 4), np.mean)
+    level = pyramid.levels[1].data
+    assert isinstance(level, LazyArray)
+    assert level.dtype == np.uint8
+    np.testing.assert_allclose(np.asarray(level), expected, atol=0.51)
+    np.testing.assert_allclose(np.asarray(level[3]), expected[3], atol=0.51)
+    np.testing.assert_array_equal(level.compute(scheduler="sync"), np.asarray(level))
+    np.testing.assert_array_equal(np.asarray(level[::-2, 3, 5:9]), np.asarray(level)[::-2, 3, 5:9])
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(level[2])), np.asarray(level[2]))
+
+
+def test_levels_of_labels_are_the_most_frequent(tmp_path):
+    labels = np.zeros((2, 1200), "u8")
+    labels[:, 1::2] = 3
+    labels[1, ::4] = 3
+    labels[:, 600:] = 2**60 + 1
+    zarr.create_array(tmp_path / "a", data=labels, chunks=(1, 100))
+    pyramid = with_pyramid(open_volume(tmp_path / "a"))
+    level = np.asarray(pyramid.levels[0].data)
+    counts = merged(labels[:, :600], (2, 2), lambda block: (block == 3).sum())
+    decided = counts != 2
+    np.testing.assert_array_equal(level[:, :300][decided], np.where(counts > 2, 3, 0)[decided])
+    assert (level[:, 300:] == 2**60 + 1).all()
+
+
+def test_computed_elements_have_levels_too(long):
+    volume, data = long
+    scaled = with_pyramid(volume.with_(data=volume.data.map(Affine(0, 255))))
+    expected = merged(data / 255, (1, 4, 4), np.mean)
+    np.testing.assert_allclose(np.asarray(scaled.levels[1].data), expected, atol=0.51 / 255)
+
+    masks = LazyArray.stack([volume.data.map(IsIn((1, 2, 3))), volume.data.map(np.invert)], "m")
+    stacked = volume.with_(data=masks, axis_names=("c^", *volume.axis_names), kind="labels")
+    level = with_pyramid(stacked).levels[0]
+    assert level.data.shape == (2, 9, 20, 551)
+    assert level.voxel_size == (32.0, 16.0, 16.0)
+    counts = merged(np.isin(data, [1, 2, 3]), (1, 2, 2), np.mean)
+    decided = counts != 0.5
+    np.testing.assert_array_equal(np.asarray(level.data[0])[decided], (counts > 0.5)[decided])
+
+
+def test_bools_are_not_averaged(tmp_path):
+    zarr.create_array(tmp_path / "a", data=np.ones((3, 1100), bool), chunks=(3, 100))
+    identity = Identity(run="r", dataset="d", role="raw")
+    volume = open_volume(tmp_path / "a", identity=identity, kind="image")
+    assert np.asarray(with_pyramid(volume).levels[0].data).all()
+
+
+def test_small_levelled_and_foreign_volumes_stay_as_they_are(long, stores):
+    small = open_volume(stores / "data/aniso_val.zarr", "raw")
+    assert with_pyramid(small) is small
+    pyramid = with_pyramid(long[0])
+    assert with_pyramid(pyramid) is pyramid
+    plain = Volume(da.zeros(2000), ("x",), (1.0,), (0.0,), small.identity)
+    assert with_pyramid(plain) is plain
+
+
+@pytest.mark.parametrize(
+    ("shape", "voxel_size", "expected"),
+    [
+        ((4096,) * 3, (8, 8, 8), [(2,) * 3, (4,) * 3, (8,) * 3]),
+        ((100, 2000, 2000), (40, 4, 4), [(1, 2, 2), (1, 4, 4)]),
+        ((1000, 5000, 5000), (32, 8, 8), [(1, 2, 2), (1, 4, 4), (2, 8, 8), (4, 16, 16)]),
+        ((1, 5000), (1, 1), [(1, 2), (1, 4), (1, 8), (1, 16)]),
+        ((2000, 4), (100, 1), [(1, 2), (1, 4), (2, 4), (4, 4)]),
+    ],
+)
+def test_factors_make_voxels_alike(shape, voxel_size, expected):
+    assert _factors(shape, voxel_size) == expected
+
+
+def test_large_parts_are_merged_piece_by_piece(tmp_path, monkeypatch):
+    data = np.random.default_rng(1).integers(0, 9, (40, 50, 60), dtype="u2")
+    zarr.create_array(tmp_path / "a", data=data, chunks=(7, 9, 11))
+    # zarr-python's arrays take the way that everything but TensorStore's takes.
+    view = SourceView(ZarrSource(str(tmp_path / "a")))
+    whole = DownsampleView(view, (2, 3, 4), "mean").read()
+    monkeypatch.setattr("napari_dacapo.volumes.resampling._PART_BYTES", 500)
+    np.testing.assert_array_equal(DownsampleView(view, (2, 3, 4), "mean").read(), whole)
+    np.testing.assert_allclose(whole, merged(data, (2, 3, 4), np.mean), atol=0.51)
+
+
+def test_the_cache_limit_holds_for_coarse_views_of_huge_arrays(tmp_path):
+    zarr.create_array(tmp_path / "a", shape=(20_000,) * 3, chunks=(100,) * 3, dtype="u1")
+    pyramid = with_pyramid(open_volume(tmp_path / "a"))
+    assert max(pyramid.levels[-1].data.shape) <= 512
+    assert not np.asarray(pyramid.levels[-1].data[3, :2, :2]).any()
