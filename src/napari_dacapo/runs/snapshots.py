@@ -117,12 +117,15 @@ def _container(run: Run) -> Path | None:
 def _appended_iterations(container: Path) -> list[int]:
     for role in _ROLES:
         if stored := _stored_iterations(container / "volumes" / role):
-            return stored
+            return [iteration for iteration in stored if iteration >= 0]
     return []
 
 
 def _stored_iterations(array: Path) -> list[int]:
-    """Return the attribute ``iterations`` of an array to which snapshots are appended."""
+    """Return the attribute ``iterations`` of an array to which snapshots are appended.
+
+    Entries that are no iterations are -1: the others keep their place.
+    """
     import json
 
     from napari_dacapo.store.paths import read_file
