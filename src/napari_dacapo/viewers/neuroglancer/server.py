@@ -11,13 +11,13 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from napari_dacapo.errors import LinkError, NapariDacapoError
@@ -91,8 +91,10 @@ class VolumeServer:
         self._on_error = on_error
         self._lock = threading.Lock()
         self._served: dict[tuple[str, str], ServedVolume] = {}
-        self._sockets = bind_sockets(bind_port, bind_address)
-        self.port: int = self._sockets[0].getsockname()[1]
+        family = socket.AF_INET6 if ":" in bind_address else socket.AF_INET
+        self._socket = socket.create_server((bind_address, bind_port), family=family)
+        self._socket.setblocking(False)
+        self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{url_host(bind_address)}:{self.port}/{self.token}"
         self._app = Application(
             [(r"/([^/]+)/([^/]+)/([^/]+)/(.+)", VolumeHandler, {"server": self})],
@@ -214,7 +216,7 @@ class VolumeServer:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         http_server = HTTPServer(self._app, max_body_size=0, max_header_size=2**16)
-        http_server.add_sockets(self._sockets)
+        http_server.add_socket(self._socket)
         self._ready.set()
         await self._stop.wait()
         http_server.stop()
