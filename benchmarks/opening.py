@@ -1,4 +1,4 @@
-"""Opening a run whose raw is 4096^3 against one whose raw is 256^3."""
+"""Opening a run whose raw is 4096^3 against one whose raw is 256^3; gt is the same."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TIMES = 7
 
 
-def sparse_raw(folder: Path, size: int) -> Path:
+def sparse_array(folder: Path, size: int) -> Path:
     """Make an array with a few chunks somewhere; the others are not on disk."""
     root = zarr.open_group(folder / f"{size}.zarr", mode="w", zarr_format=2)
     array = root.create_array("raw", shape=(size,) * 3, chunks=(64,) * 3, dtype="uint8")
@@ -35,10 +35,11 @@ def measure() -> Iterable[Row]:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        gt = sparse_array(folder / "gt", 256)
         for size in (256, 4096):
             for i in range(TIMES + 1):
-                raw = sparse_raw(folder / str(i), size)
-                write_run(folder / "store", f"raw_{size}_{i}", raw)
+                raw = sparse_array(folder / str(i), size)
+                write_run(folder / "store", f"raw_{size}_{i}", raw, gt)
         store = napari_dacapo.open_store(folder / "store")
         viewer = new_viewer()
 
