@@ -67,7 +67,7 @@ def _arrange(viewer: ViewerModel, layers: Sequence[Layer], arrangement: Arrangem
     for layer in layers:
         said = layer.metadata[METADATA_KEY]
         row = slots.setdefault((said["store"], said["run"], said["dataset"]), set())
-        _enter_grid(layer, said, is_first=said["slot"] not in row)
+        _enter_grid(layer, is_first=said["slot"] not in row)
         row.add(said["slot"])
     grid.shape = _grid_shape(viewer.canvas.size, [len(row) for row in slots.values()])
     grid.stride = 1
@@ -89,7 +89,8 @@ def _grid_shape(canvas: tuple[int, int], rows: Sequence[int]) -> tuple[int, int]
     return max(shapes, key=lambda shape: min(height / shape[0], width / shape[1]))
 
 
-def _enter_grid(layer: Layer, said: dict[str, Any], *, is_first: bool) -> None:
+def _enter_grid(layer: Layer, *, is_first: bool) -> None:
+    said = layer.metadata[METADATA_KEY]
     wanted: dict[str, Any] = {"visible": is_first, "opacity": 1.0}
     if isinstance(layer, Labels):
         wanted["contour"] = 0
@@ -101,6 +102,7 @@ def _enter_grid(layer: Layer, said: dict[str, Any], *, is_first: bool) -> None:
     if STACKED in said:
         return
     layer.name_overlay.position = "bottom_left"
+    layer.name_overlay.font_size = 9
     layer.name_overlay.visible = True
     said[STACKED] = {name: getattr(layer, name) for name in wanted}
     for name, value in wanted.items():

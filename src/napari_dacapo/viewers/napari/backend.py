@@ -7,6 +7,7 @@ same viewer, are found and exchanged all the same.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari.layers import Image, Labels, Layer
@@ -127,6 +128,8 @@ class NapariBackend:
         self.viewer = viewer
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._update_legend)
+        # gt is a line in planes and filled in 3-D; that is no news at each turn.
+        warnings.filterwarnings("ignore", message="Contours are not displayed during 3D")
         for layer in self.layers():
             _finish(layer)
 
@@ -301,9 +304,9 @@ def _keep(old: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def _finish(layer: Layer) -> None:
-    """Set once what layer data cannot say: the contour, and notes in the status bar."""
+    """Set once what layer data cannot say: outlines, and notes in the status bar."""
     said = layer.metadata.get(METADATA_KEY)
-    if said is None or said.get("contour") is None:
+    if said is None or said["contour"] is None:
         return
     if isinstance(layer, Labels):
         layer.contour = said["contour"]

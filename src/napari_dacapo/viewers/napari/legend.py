@@ -26,7 +26,7 @@ __all__ = ["LEGEND", "legend_text", "update_legend"]
 LEGEND = "napari_dacapo"
 """Key of the overlay in ``viewer.canvas.overlays``."""
 
-_WIDTH = 90
+_WIDTH = 96
 _MAX_NOTES = 6
 
 
@@ -37,7 +37,7 @@ def update_legend(viewer: ViewerModel) -> None:
     if LEGEND not in overlays:
         if not text:
             return
-        overlays[LEGEND] = TextOverlay(position="top_left", font_size=10, box=True)
+        overlays[LEGEND] = TextOverlay(position="top_left", font_size=9, box=True)
     overlays[LEGEND].text = text
     overlays[LEGEND].visible = bool(text)
 

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["copy_settings"]
 
-_COMMON = ("opacity", "blending", "visible", "projection_mode", "locked")
+_COMMON = ("opacity", "blending", "visible", "locked")
 _IMAGE = (
+    "projection_mode",
     "contrast_limits_range",
     "contrast_limits",
     "gamma",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import pint
@@ -153,7 +154,8 @@ def _is_meant(layer: Layer, state: LayerState) -> bool:
     said = layer.metadata.get(METADATA_KEY, {})
     if not state.slot:
         return bool(layer.name == state.name)
-    return (said.get("slot"), said.get("channel")) == (state.slot, state.channel)
+    # Another viewer shows all channels as one layer; its state is that of each of ours.
+    return said.get("slot") == state.slot and state.channel in (None, said["channel"])
 
 
 def _set_layer_state(layer: Layer, state: LayerState) -> None:
@@ -166,7 +168,9 @@ def _set_layer_state(layer: Layer, state: LayerState) -> None:
         if state.gamma is not None:
             layer.gamma = state.gamma
         if state.colormap is not None:
-            layer.colormap = image_colormap(state.colormap)
+            # A link may come from a viewer that knows other colormaps.
+            with suppress(KeyError):
+                layer.colormap = image_colormap(state.colormap)
     elif isinstance(layer, Labels):
         if state.selected_label is not None:
             layer.selected_label = state.selected_label
