@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 
 import numpy as np
@@ -13,6 +14,7 @@ from numcodecs import LZMA, Delta
 from napari_dacapo.errors import (
     ArrayFormatError,
     ArrayNotFoundError,
+    BrokenFileError,
     NapariDacapoError,
     UnsafeFileError,
 )
@@ -97,6 +99,23 @@ def test_dtypes(tmp_path, write_zarr, dtype, zarr_format):
     np.testing.assert_array_equal(np.asarray(volume.data), data)
     label = volume.dtype.name in ("bool", "int32", "int64", "uint32", "uint64")
     assert volume.kind == ("labels" if label else "image")
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_attributes_may_change_while_it_is_open(tmp_path, write_zarr, numbers, zarr_format):
+    path = write_zarr(tmp_path / "a", numbers, attributes=WORLD, zarr_format=zarr_format)
+    pickled = pickle.dumps(open_volume(path).data)
+    zarr.open_array(path, mode="r+").attrs["more"] = 1
+    np.testing.assert_array_equal(np.asarray(pickle.loads(pickled)), numbers)
+
+
+def test_an_array_that_was_replaced_by_another_is_not_read(tmp_path, write_zarr, numbers):
+    data = open_volume(write_zarr(tmp_path / "a", numbers)).data
+    pickled = pickle.dumps(data)
+    shutil.rmtree(tmp_path / "a")
+    write_zarr(tmp_path / "a", numbers[:5].astype("f4"))
+    with pytest.raises(BrokenFileError, match="Cannot read"):
+        np.asarray(pickle.loads(pickled))
 
 
 def test_missing_chunks_are_the_fill_value(tmp_path):

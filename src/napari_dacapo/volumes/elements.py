@@ -9,7 +9,13 @@ from dask.base import tokenize
 from napari_dacapo.errors import NapariDacapoError, UnsupportedError
 from napari_dacapo.volumes import chunk_cache
 from napari_dacapo.volumes.lazy_array import LazyArray
-from napari_dacapo.volumes.sources import Source, TensorStoreSource, TransposedSource, ZarrSource
+from napari_dacapo.volumes.sources import (
+    Source,
+    TensorStoreSource,
+    TransposedSource,
+    ZarrSource,
+    reason_of,
+)
 
 if TYPE_CHECKING:
     from napari_dacapo.volumes.metadata import ArrayMetadata
@@ -70,13 +76,13 @@ def _source(array: ArrayMetadata) -> Source:
 
 def _fallback(array: ArrayMetadata, error: Exception) -> Source:
     """Open what TensorStore cannot with zarr-python."""
-    reason = str(error).split(" [source locations")[0]
+    reason = reason_of(error)
     if array.format != "n5":
         try:
             return ZarrSource(str(array.path))
         except NapariDacapoError as second:
-            reason = f"{reason}; {second.message}"
+            reason = f"{reason} {second.message}"
     raise UnsupportedError(
-        f"{array.path} cannot be read (codecs {', '.join(array.codecs) or 'none'}): {reason[:600]}",
+        f"{array.path} cannot be read (codecs {', '.join(array.codecs) or 'none'}): {reason}",
         path=array.path,
     ) from error

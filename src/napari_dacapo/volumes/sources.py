@@ -7,6 +7,7 @@ works in another process.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +28,7 @@ __all__ = [
     "ZarrSource",
     "check_memory",
     "reading",
+    "reason_of",
 ]
 
 _CHECK_ABOVE = 2**28
@@ -88,6 +90,8 @@ class TensorStoreSource:
     def __init__(self, store: ts.TensorStore, path: str = "") -> None:
         store = store.translate_to[(0,) * store.ndim]
         self.spec: dict[str, Any] = store.spec(retain_context=False).to_json()
+        # Attributes are part of it and may change while the elements stay the same.
+        self.spec.pop("metadata", None)
         self.path = path
         self.shape = tuple(int(n) for n in store.shape)
         self.dtype = np.dtype(store.dtype.numpy_dtype)
@@ -127,7 +131,7 @@ class ZarrSource:
         self._array: Any = None
         array = self._open()
         self.shape = tuple(int(n) for n in array.shape)
-        self.dtype = np.dtype(array.dtype)
+        self.dtype = np.dtype(array.dtype).newbyteorder("=")
         self.chunks = tuple(max(1, int(n)) for n in array.chunks)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -145,7 +149,7 @@ class ZarrSource:
         """Read a part; see :class:`Source`."""
         array = self._open()
         with reading(self.path):
-            return np.asarray(array[index])
+            return np.asarray(array[index], self.dtype)
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,12 @@ class TransposedSource:
         return self.source.read(tuple(inner)).transpose([kept.index(axis) for axis in wanted])
 
 
+def reason_of(error: Exception) -> str:
+    """Return what an error says, without TensorStore's notes to its developers."""
+    text = re.split(r" \[(?:source locations|tensorstore_spec)", str(error))[0].strip()
+    return text[:500].rstrip(".") + "." if text else f"{type(error).__name__}."
+
+
 class reading:
     """Turn what a library raises on broken files into this package's errors."""
 
@@ -212,9 +222,8 @@ class reading:
         if isinstance(error, ArrayFormatError | BrokenFileError):
             return
         if isinstance(error, Exception):
-            reason = str(error).split(" [source locations")[0].strip() or type(error).__name__
             raise BrokenFileError(
-                f"Cannot read {self.path or 'the array'}: {reason[:500]}",
+                f"Cannot read {self.path or 'the array'}: {reason_of(error)}",
                 todo="If it is being written just now, try again later.",
                 path=self.path or None,
             ) from error

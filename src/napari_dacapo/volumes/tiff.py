@@ -41,7 +41,7 @@ class TiffSource:
         self.path = str(path)
         with reading(self.path), _zarr_of(self.path) as array:
             self.shape = tuple(int(n) for n in array.shape)
-            self.dtype = np.dtype(array.dtype)
+            self.dtype = np.dtype(array.dtype).newbyteorder("=")
             self.chunks = tuple(max(1, int(n)) for n in array.chunks)
             names = array.attrs.get("_ARRAY_DIMENSIONS", [])
             self.axes = tuple(str(name) for name in names)
@@ -49,7 +49,7 @@ class TiffSource:
     def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read a part; see :class:`~napari_dacapo.volumes.sources.Source`."""
         with reading(self.path), _zarr_of(self.path) as array:
-            return np.asarray(array[index])
+            return np.asarray(array[index], self.dtype)
 
 
 class _zarr_of:
