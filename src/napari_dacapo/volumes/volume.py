@@ -239,9 +239,12 @@ class Volume:
         return self.offset, size
 
     @property
-    def _source_array(self) -> da.Array:
-        """The array itself, under the name that DaCapo's own examples use."""
-        return self.data
+    def _source_array(self) -> Volume:
+        """The volume itself, under the name that DaCapo's own examples use.
+
+        There it is the array below the last wrapper; here nothing is wrapped.
+        """
+        return self
 
     def with_(self, **changes: Any) -> Volume:
         """Return a copy with the given attributes replaced."""
