@@ -1,0 +1,123 @@
+"""The dock in a real napari window: found by the manifest, shared, closed with the window."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QApplication
+
+from napari_dacapo import commands, preferences
+from napari_dacapo.widgets.open_dialog import OpenDialog
+from napari_dacapo.widgets.runs_widget import RunsWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+pytestmark = [
+    pytest.mark.window,
+    pytest.mark.skipif(
+        os.environ.get("QT_QPA_PLATFORM") == "offscreen", reason="Qt offscreen has no OpenGL"
+    ),
+]
+KEY = "napari-dacapo"
+
+
+@pytest.fixture
+def window_viewer(
+    make_napari_viewer_proxy: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Any:
+    monkeypatch.chdir(tmp_path)
+    return make_napari_viewer_proxy(show=True)
+
+
+def dock_of(qtbot: QtBot, viewer: Any) -> RunsWidget:
+    dock = commands.show_runs(viewer)
+    qtbot.waitUntil(lambda: dock.session.busy == "")
+    return dock
+
+
+def test_the_manifest_leads_to_a_dock_that_opens_runs(
+    qtbot: QtBot, window_viewer: Any, demo_store: Path
+) -> None:
+    _, dock = window_viewer.window.add_plugin_dock_widget("napari-dacapo")
+    assert isinstance(dock, RunsWidget)
+    assert commands.show_runs(window_viewer) is dock
+    dock.open_store(str(demo_store), run="mito_distance", show=True)
+
+    def shown() -> set[int | None]:
+        return {layer.metadata[KEY]["iteration"] for layer in window_viewer.layers}
+
+    qtbot.waitUntil(lambda: len(window_viewer.layers) == 4, timeout=20_000)
+    assert shown() == {None, 1500}
+    page: Any = dock.panels["show"]
+    page.iteration.before.click()
+    qtbot.waitUntil(lambda: shown() == {None, 1200}, timeout=20_000)
+    picture = np.asarray(window_viewer.screenshot(canvas_only=True, flash=False))
+    assert len(np.unique(picture[..., :3].reshape(-1, 3), axis=0)) > 100
+
+
+def test_a_dock_under_another_name_is_found_and_shares(
+    qtbot: QtBot, window_viewer: Any, demo_store: Path
+) -> None:
+    by_hand = RunsWidget(window_viewer)
+    window_viewer.window.add_dock_widget(by_hand, name="mine")
+    assert commands.show_runs(window_viewer) is by_hand
+    by_hand.open_store(str(demo_store))
+    qtbot.waitUntil(lambda: len(by_hand.session.rows) == 2)
+    _, other = window_viewer.window.add_plugin_dock_widget("napari-dacapo", "Runs")
+    assert other.session is by_hand.session
+    assert other.table.view.proxy.rowCount() == 2
+
+
+def test_closing_the_dock_keeps_the_session_and_closing_the_window_ends_it(
+    qtbot: QtBot, window_viewer: Any, demo_store: Path
+) -> None:
+    dock = dock_of(qtbot, window_viewer)
+    dock.open_store(str(demo_store))
+    qtbot.waitUntil(lambda: len(dock.session.rows) == 2 and dock.session.busy == "")
+    session = dock.session
+    (keeper,) = dock.window().findChildren(QObject, "napari-dacapo session")
+    window_viewer.window.remove_dock_widget(dock)
+    again = dock_of(qtbot, window_viewer)
+    assert again.session is session
+    assert again.table.view.proxy.rowCount() == 2
+    session.backend()
+    with qtbot.waitSignal(keeper.destroyed):
+        keeper.deleteLater()
+    assert session._made == {}
+
+
+def test_open_training_run_asks_for_a_run_and_shows_it_with_the_dock(
+    qtbot: QtBot, window_viewer: Any, demo_store: Path
+) -> None:
+    preferences.remember_store(str(demo_store))
+    commands.open_training_run(window_viewer)
+    (dialog,) = [w for w in QApplication.topLevelWidgets() if isinstance(w, OpenDialog)]
+    qtbot.waitUntil(lambda: len(dialog.session.rows) == 2 and dialog.session.busy == "")
+    dialog.table.view.select("cell_affinities")
+    dialog.accept()
+    qtbot.waitUntil(lambda: len(window_viewer.layers) == 9, timeout=20_000)
+    dock = dock_of(qtbot, window_viewer)
+    assert dock.isVisible()
+    assert dock.session.selection.run == "cell_affinities"
+
+
+def test_napari_opens_a_run_folder_by_the_reader(window_viewer: Any, demo_store: Path) -> None:
+    window_viewer.open(str(demo_store / "mito_distance"), plugin="napari-dacapo")
+    assert len(window_viewer.layers) == 4
+
+
+def test_napari_opens_samples(window_viewer: Any) -> None:
+    window_viewer.open_sample("napari-dacapo", "mito_distance")
+    assert [layer.metadata[KEY]["role"] for layer in window_viewer.layers] == [
+        "raw", "gt", "prediction", "segmentation"
+    ]  # fmt: skip
