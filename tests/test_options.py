@@ -118,6 +118,7 @@ def test_everything_in_the_file(tmp_path: Path) -> None:
     assert options.type == "mongo"
     assert options.mongo_db_host == "mongodb://user:secret@host:27017"
     assert options.mongo_db_name == "dacapo"
+    assert "secret" not in repr(options)
     assert options.path_map == {"/nrs/lab": "/mnt/lab"}
     assert options.url_map == {"/mnt/lab": "s3://lab"}
 

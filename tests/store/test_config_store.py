@@ -128,6 +128,14 @@ def test_names_with_slashes(own: Options) -> None:
     assert store.retrieve_run_config("deep/er/run").problem is None
 
 
+def test_names_that_are_no_text(own: Options) -> None:
+    runs = os.fsencode(own.runs_base_dir / "configs" / "runs")
+    os.rename(runs + b"/snapshot.yaml", runs + b"/\xff\n.yaml")
+    store = FileConfigStore(own)
+    (name,) = {n for n in store.retrieve_run_config_names() if n.endswith("\n")}
+    assert store.retrieve_run_config(name).num_iterations == 20
+
+
 def test_one_bad_run_leaves_the_others(own: Options, tmp_path: Path) -> None:
     runs = own.runs_base_dir / "configs" / "runs"
     outside = tmp_path / "outside.yaml"

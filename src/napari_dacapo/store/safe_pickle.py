@@ -16,6 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.errors import BrokenFileError, UnsafeFileError
+from napari_dacapo.store.numpy_scalars import (
+    Broken,
+    Dtype,
+    Global,
+    Unsafe,
+    build,
+    find_global,
+    reduce,
+)
 from napari_dacapo.store.paths import read_file
 
 if TYPE_CHECKING:
@@ -29,50 +38,8 @@ _MAX_STACK = 10_000
 
 _WHEN = "It may be being written right now, then it is read again later; otherwise restore it."
 
-_SCALAR = "scalar stand-in"
-_DTYPE = "dtype stand-in"
-
-
-class _Global:
-    """What a global name stands for; does nothing."""
-
-    __slots__ = ("kind",)
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-
-
-class _Dtype:
-    """Stands for a numpy dtype."""
-
-    __slots__ = ("code", "order")
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        self.order = "<"
-
-
-_GLOBALS = {
-    ("numpy.core.multiarray", "scalar"): _Global(_SCALAR),
-    ("numpy._core.multiarray", "scalar"): _Global(_SCALAR),
-    ("numpy", "dtype"): _Global(_DTYPE),
-}
-_FORMATS = {
-    "f8": "d",
-    "f4": "f",
-    "f2": "e",
-    "i8": "q",
-    "i4": "i",
-    "i2": "h",
-    "i1": "b",
-    "u8": "Q",
-    "u4": "I",
-    "u2": "H",
-    "u1": "B",
-    "b1": "?",
-}
 _CONTAINERS = (list, dict)
-_PLAIN = (str, bytes, int, float, type(None), _Dtype)
+_PLAIN = (str, bytes, int, float, type(None), Dtype)
 _EXECUTING = {
     ord("i"): "INST",
     ord("o"): "OBJ",
@@ -119,24 +86,16 @@ def load_pickle(source: str | os.PathLike[str] | bytes, *, limit: int = MAX_BYTE
     try:
         value = _interpret(content)
         _check_depth(value)
-    except _Unsafe as error:
+    except Unsafe as error:
         raise UnsafeFileError(f"{name} is not used: {error}.", path=path) from None
-    except (_Broken, IndexError, struct.error, UnicodeDecodeError) as error:
-        reason = str(error) if isinstance(error, _Broken) else "it ends in the middle of a value"
+    except (Broken, IndexError, struct.error, UnicodeDecodeError) as error:
+        reason = str(error) if isinstance(error, Broken) else "it ends in the middle of a value"
         if isinstance(error, UnicodeDecodeError):
             reason = "it holds text that is not UTF-8"
         raise BrokenFileError(
             f"{name} is truncated or not a stats file: {reason}.", todo=_WHEN, path=path
         ) from None
     return value
-
-
-class _Broken(Exception):
-    pass
-
-
-class _Unsafe(Exception):
-    pass
 
 
 def _interpret(data: bytes) -> Any:
@@ -169,10 +128,10 @@ def _interpret(data: bytes) -> Any:
                 index = unpack_uint(data, position)[0]
                 position += 4
             if index >= len(memo):
-                raise _Broken("it refers to a value that is not there")
+                raise Broken("it refers to a value that is not there")
             value = memo[index]
             if isinstance(value, _CONTAINERS):
-                raise _Broken("it refers twice to the same list or mapping")
+                raise Broken("it refers twice to the same list or mapping")
             stack.append(value)
         elif op == 0x47:  # BINFLOAT
             stack.append(unpack_float(data, position)[0])
@@ -192,10 +151,10 @@ def _interpret(data: bytes) -> Any:
             stack.append({} if op == 0x7D else [])
             budget -= 1
             if budget < 0 or len(stack) > _MAX_STACK:
-                raise _Unsafe("it makes more lists than stats can have")
+                raise Unsafe("it makes more lists than stats can have")
         elif op == 0x28:  # MARK
             if len(frames) >= _MAX_DEPTH or len(stack) > _MAX_STACK:
-                raise _Unsafe("it is nested deeper than stats can be")
+                raise Unsafe("it is nested deeper than stats can be")
             frames.append(stack)
             stack = []
         elif op == 0x75:  # SETITEMS
@@ -223,20 +182,20 @@ def _interpret(data: bytes) -> Any:
                 length = unpack_ulong(data, position)[0]
                 position += 8
             if length > size - position:
-                raise _Broken(f"it claims {length} bytes where {size - position} are left")
+                raise Broken(f"it claims {length} bytes where {size - position} are left")
             piece = data[position : position + length]
             position += length
             stack.append(piece.decode() if op in (0x8C, 0x58, 0x8D) else piece)
         elif 0x85 <= op <= 0x87:  # TUPLE1, TUPLE2, TUPLE3
             count = op - 0x84
             if count > len(stack):
-                raise _Broken("values are missing")
+                raise Broken("values are missing")
             parts = _tuple(stack[-count:])
             del stack[-count:]
             stack.append(parts)
         elif op == 0x52:  # REDUCE
             arguments = stack.pop()
-            stack[-1] = _reduce(stack[-1], arguments)
+            stack[-1] = reduce(stack[-1], arguments)
         elif op == 0x4E:  # NONE
             stack.append(None)
         elif op == 0x88 or op == 0x89:  # NEWTRUE, NEWFALSE
@@ -245,19 +204,19 @@ def _interpret(data: bytes) -> Any:
             break
         elif op == 0x93:  # STACK_GLOBAL
             value = stack.pop()
-            stack[-1] = _global(stack[-1], value)
+            stack[-1] = find_global(stack[-1], value)
         elif op == 0x63:  # GLOBAL
             names = []
             for _ in range(2):
                 end = data.find(b"\n", position, position + 200)
                 if end < 0:
-                    raise _Broken("a name has no end")
+                    raise Broken("a name has no end")
                 names.append(data[position:end].decode())
                 position = end + 1
-            stack.append(_global(*names))
+            stack.append(find_global(*names))
         elif op == 0x62:  # BUILD
             state = stack.pop()
-            _build(stack[-1], state)
+            build(stack[-1], state)
         elif op == 0x74:  # TUPLE
             items, stack = stack, _pop(frames)
             stack.append(_tuple(items))
@@ -271,7 +230,7 @@ def _interpret(data: bytes) -> Any:
                 index = unpack_uint(data, position)[0]
                 position += 4
             if index > len(memo):
-                raise _Unsafe("it numbers its values with gaps")
+                raise Unsafe("it numbers its values with gaps")
             if index == len(memo):
                 memo.append(stack[-1])
             else:
@@ -279,9 +238,9 @@ def _interpret(data: bytes) -> Any:
         elif op == 0x8A:  # LONG1
             length = data[position]
             if length > 16:
-                raise _Broken(f"an integer of {length} bytes")
+                raise Broken(f"an integer of {length} bytes")
             if length > size - position - 1:
-                raise _Broken("it ends in the middle of a value")
+                raise Broken("it ends in the middle of a value")
             position += 1
             stack.append(int.from_bytes(data[position : position + length], "little", signed=True))
             position += length
@@ -289,82 +248,52 @@ def _interpret(data: bytes) -> Any:
             length = unpack_ulong(data, position)[0]
             position += 8
             if length > size - position:
-                raise _Broken(f"it claims {length} bytes where {size - position} are left")
+                raise Broken(f"it claims {length} bytes where {size - position} are left")
         elif op == 0x80:  # PROTO
             if data[position] > 5:
-                raise _Broken(f"pickle protocol {data[position]}")
+                raise Broken(f"pickle protocol {data[position]}")
             position += 1
         elif op in _EXECUTING:
-            raise _Unsafe(f"it asks to make an object (opcode {_EXECUTING[op]})")
+            raise Unsafe(f"it asks to make an object (opcode {_EXECUTING[op]})")
         else:
-            raise _Broken(f"opcode 0x{op:02x} at byte {position - 1}")
+            raise Broken(f"opcode 0x{op:02x} at byte {position - 1}")
     if frames or len(stack) != 1:
-        raise _Broken("its parts do not fit together")
+        raise Broken("its parts do not fit together")
     if position != size:
-        raise _Broken(f"{size - position} bytes follow after its end")
+        raise Broken(f"{size - position} bytes follow after its end")
     return stack[0]
 
 
 def _pop(frames: list[list[Any]]) -> list[Any]:
     if not frames:
-        raise _Broken("its parts do not fit together")
+        raise Broken("its parts do not fit together")
     return frames.pop()
 
 
 def _append(target: Any, items: list[Any]) -> None:
     if type(target) is not list:
-        raise _Broken("values are appended to something that is no list")
+        raise Broken("values are appended to something that is no list")
     target.extend(items)
 
 
 def _set_items(target: Any, items: list[Any]) -> None:
     if type(target) is not dict or len(items) % 2:
-        raise _Broken("keys are set in something that is no mapping")
+        raise Broken("keys are set in something that is no mapping")
     for index in range(0, len(items), 2):
         key = items[index]
         if type(key) is not str:
-            raise _Broken("a key is no text")
+            raise Broken("a key is no text")
         target[key] = items[index + 1]
 
 
 def _tuple(items: list[Any]) -> tuple[Any, ...]:
     # Tuples occur only as arguments of numpy's two functions: flat, and short.
     if len(items) > 16:
-        raise _Broken("a tuple is too long")
+        raise Broken("a tuple is too long")
     for item in items:
         if not isinstance(item, _PLAIN):
-            raise _Broken("a tuple holds more than plain values")
+            raise Broken("a tuple holds more than plain values")
     return tuple(items)
-
-
-def _global(module: Any, name: Any) -> _Global:
-    found = _GLOBALS.get((module, name)) if type(module) is type(name) is str else None
-    if found is None:
-        raise _Unsafe(f"it asks to import {module!s:.60}.{name!s:.60}")
-    return found
-
-
-def _reduce(function: Any, arguments: Any) -> Any:
-    if type(function) is not _Global or type(arguments) is not tuple:
-        raise _Unsafe("it asks to call something")
-    if function.kind == _DTYPE:
-        if not arguments or arguments[0] not in _FORMATS:
-            raise _Broken(f"a numpy number of type {arguments[:1]!s:.40}")
-        return _Dtype(arguments[0])
-    if len(arguments) != 2 or type(arguments[0]) is not _Dtype or type(arguments[1]) is not bytes:
-        raise _Broken("a numpy number without a value")
-    layout = arguments[0].order + _FORMATS[arguments[0].code]
-    if struct.calcsize(layout) != len(arguments[1]):
-        raise _Broken("a numpy number of the wrong size")
-    return struct.unpack(layout, arguments[1])[0]
-
-
-def _build(target: Any, state: Any) -> None:
-    if type(target) is not _Dtype:
-        raise _Unsafe("it asks to set the state of an object")
-    if type(state) is not tuple or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
-        raise _Broken("a numpy type without a byte order")
-    target.order = ">" if state[1] == ">" else "<"
 
 
 def _check_depth(value: Any) -> None:
@@ -377,9 +306,9 @@ def _check_depth(value: Any) -> None:
                 kind = type(item)
                 if kind is list or kind is dict:
                     below.append(item)
-                elif kind is _Global or kind is _Dtype or kind is tuple:
-                    raise _Broken("it holds something that is no value")
+                elif kind is Global or kind is Dtype or kind is tuple:
+                    raise Broken("it holds something that is no value")
         if not below:
             return
         level = below
-    raise _Unsafe("it is nested deeper than stats can be")
+    raise Unsafe("it is nested deeper than stats can be")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_VALUES", "load_yaml"]
 
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 32 * 2**20
 MAX_DEPTH = 100
 MAX_VALUES = 5_000_000
 
