@@ -18,7 +18,16 @@ from napari_dacapo.errors import (
     NapariDacapoError,
     UnsafeFileError,
 )
-from napari_dacapo.volumes import ArraySource, Identity, LazyArray, open_volume
+from napari_dacapo.volumes import (
+    ArraySource,
+    Identity,
+    LazyArray,
+    crop,
+    is_empty,
+    open_volume,
+    repair_offset,
+    resample,
+)
 from napari_dacapo.volumes.sources import ZarrSource
 
 WORLD = {
@@ -290,6 +299,10 @@ def test_nothing_is_written(stores, tmp_path, tree):
         volume = open_volume(path)
         np.asarray(volume.data)
         volume.data.sum().compute()
+        is_empty(volume, read=True)
+        np.asarray(resample(crop(volume, volume.roi), [2 * v for v in volume.voxel_size]).data)
+        np.asarray(LazyArray.from_zarr_python(str(path), name="z"))
+        repair_offset(volume)
     assert tree(copy) == before
     for file in copy.rglob("*"):
         file.chmod(0o755)
