@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_dacapo.volumes import Identity, LazyArray, Volume, open_volume, with_pyramid
+from napari_dacapo.store.configs.arrays import ArrayConfig
+from napari_dacapo.store.configs.base import structure
+from napari_dacapo.volumes import (
+    Identity,
+    LazyArray,
+    Volume,
+    open_volume,
+    volume_from_config,
+    with_pyramid,
+)
 from napari_dacapo.volumes.functions import Affine, IsIn
 from napari_dacapo.volumes.pyramids import _factors
 from napari_dacapo.volumes.resampling import DownsampleView
@@ -22,7 +31,7 @@ def long(tmp_path_factory):
     path = tmp_path_factory.mktemp("long") / "a.zarr"
     attributes = {"voxel_size": [32, 8, 8], "offset": [64, 8, 16], "axis_names": ["z", "y", "x"]}
     zarr.create_array(path, data=data, chunks=(4, 16, 64), zarr_format=2, attributes=attributes)
-    return open_volume(path), data
+    return open_volume(path).with_(levels=()), data
 
 
 def merged(data, factors, function):
@@ -37,13 +46,14 @@ def merged(data, factors, function):
 
 def test_levels_of_images_are_means(long):
     volume, data = long
-    pyramid = with_pyramid(volume)
+    assert volume.source is not None
+    pyramid = open_volume(volume.source.path)
     assert [level.voxel_size for level in pyramid.levels] == [
         (32.0, 16.0, 16.0),
         (32.0, 32.0, 32.0),
     ]
     assert all(level.offset == volume.offset for level in pyramid.levels)
-    assert pyramid.data is volume.data
+    assert with_pyramid(volume).levels[1].data.name == pyramid.levels[1].data.name
     expected = merged(data, (1, 4, 4), np.mean)
     level = pyramid.levels[1].data
     assert isinstance(level, LazyArray)
@@ -61,7 +71,7 @@ def test_levels_of_labels_are_the_most_frequent(tmp_path):
     labels[1, ::4] = 3
     labels[:, 600:] = 2**60 + 1
     zarr.create_array(tmp_path / "a", data=labels, chunks=(1, 100))
-    pyramid = with_pyramid(open_volume(tmp_path / "a"))
+    pyramid = open_volume(tmp_path / "a")
     level = np.asarray(pyramid.levels[0].data)
     counts = merged(labels[:, :600], (2, 2), lambda block: (block == 3).sum())
     decided = counts != 2
@@ -89,7 +99,29 @@ def test_bools_are_not_averaged(tmp_path):
     zarr.create_array(tmp_path / "a", data=np.ones((3, 1100), bool), chunks=(3, 100))
     identity = Identity(run="r", dataset="d", role="raw")
     volume = open_volume(tmp_path / "a", identity=identity, kind="image")
-    assert np.asarray(with_pyramid(volume).levels[0].data).all()
+    assert np.asarray(volume.levels[0].data).all()
+
+
+def test_configs_over_large_arrays_have_levels(long):
+    volume, data = long
+    source = {
+        "__type__": "ZarrArrayConfig", "name": "z", "dataset": "", "mode": "a",
+        "file_name": str(volume.source.path),
+    }  # fmt: skip
+
+    def made(kind, **fields):
+        config = {"__type__": kind, "name": "a", "source_array_config": source, **fields}
+        return volume_from_config(structure(ArrayConfig, config))
+
+    raw = made("IntensitiesArrayConfig", min=0, max=255)
+    expected = merged(data / 255, (1, 4, 4), np.mean)
+    np.testing.assert_allclose(np.asarray(raw.levels[1].data), expected, atol=0.51 / 255)
+    part = made("CropArrayConfig", roi=((64, 8, 24), (288, 320, 8800)))
+    expected = merged(data[:, :, 1:1101], (1, 2, 2), np.mean)
+    np.testing.assert_allclose(np.asarray(part.levels[0].data), expected, atol=0.51)
+    assert part.levels[0].offset == part.offset == (64.0, 8.0, 24.0)
+    mask = made("BinarizeArrayConfig", groupings=[("a", [1])])
+    assert mask.levels[0].data.shape == (1, 9, 20, 551)
 
 
 def test_small_levelled_and_foreign_volumes_stay_as_they_are(long, stores):
@@ -128,6 +160,6 @@ def test_large_parts_are_merged_piece_by_piece(tmp_path, monkeypatch):
 
 def test_the_cache_limit_holds_for_coarse_views_of_huge_arrays(tmp_path):
     zarr.create_array(tmp_path / "a", shape=(20_000,) * 3, chunks=(100,) * 3, dtype="u1")
-    pyramid = with_pyramid(open_volume(tmp_path / "a"))
+    pyramid = open_volume(tmp_path / "a")
     assert max(pyramid.levels[-1].data.shape) <= 512
     assert not np.asarray(pyramid.levels[-1].data[3, :2, :2]).any()

@@ -19,6 +19,7 @@ from napari_dacapo.volumes.geometry import crop
 from napari_dacapo.volumes.lazy_array import LazyArray
 from napari_dacapo.volumes.metadata import read_attributes
 from napari_dacapo.volumes.opening import open_volume, value_range
+from napari_dacapo.volumes.pyramids import with_pyramid
 from napari_dacapo.volumes.resampling import DownsampleView, InterpolateView
 from napari_dacapo.volumes.sources import ConstantSource
 from napari_dacapo.volumes.views import MapView, View
@@ -70,9 +71,11 @@ def volume_from_config(
     """
     identity = identity or Identity(run="", dataset=config.name, role="raw")
     volume = _Builder(options, identity).build(config)
-    if kind is None or kind == volume.kind:
-        return volume
-    return volume.with_(kind=kind, value_range=value_range(volume.dtype, kind))
+    if kind is not None and kind != volume.kind:
+        # Virtual levels are made anew below: labels are merged in another way than images.
+        levels = tuple(level for level in volume.levels if level.source is not None)
+        volume = volume.with_(kind=kind, value_range=value_range(volume.dtype, kind), levels=levels)
+    return with_pyramid(volume)
 
 
 class _Builder:

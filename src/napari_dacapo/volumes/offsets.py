@@ -6,6 +6,7 @@ belongs, into the arrays that it makes itself (validation.zarr).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_dacapo.volumes.geometry import intersect
@@ -57,7 +58,14 @@ def repair_offset(volume: Volume, reference: Roi | None = None) -> Volume:
     if not wrong:
         return volume
     note = _NOTE.format(stored=_text(stored), repaired=_text(repaired))
-    return volume.with_(offset=repaired, levels=()).with_notes(note)
+    levels = tuple(
+        replace(
+            level,
+            offset=tuple(o - s + r for o, s, r in zip(level.offset, stored, repaired, strict=True)),
+        )
+        for level in volume.levels
+    )
+    return volume.with_(offset=repaired, levels=levels).with_notes(note)
 
 
 def _nearer(candidate: Roi, other: Roi, reference: Roi) -> bool:

@@ -12,6 +12,7 @@ from napari_dacapo.volumes.coordinates import Coordinates, from_attributes
 from napari_dacapo.volumes.elements import open_elements
 from napari_dacapo.volumes.metadata import ArrayMetadata, GroupMetadata, read_metadata
 from napari_dacapo.volumes.ome import multiscale_levels
+from napari_dacapo.volumes.pyramids import with_pyramid
 from napari_dacapo.volumes.revision import revision_of
 from napari_dacapo.volumes.volume import ArraySource, Identity, Kind, Level, Volume
 
@@ -63,7 +64,8 @@ def open_volume(
     -------
     Volume
         With its stored coarser levels, if the path is an OME-Zarr image or
-        one of its scales.
+        one of its scales; with virtual ones, if it has none but is large
+        (see :func:`~napari_dacapo.volumes.with_pyramid`).
 
     Raises
     ------
@@ -87,7 +89,7 @@ def open_volume(
     if folder.suffix.lower() in (".tif", ".tiff") and folder.is_file():
         from napari_dacapo.volumes.tiff import open_tiff
 
-        return open_tiff(
+        tiff = open_tiff(
             folder,
             identity=identity,
             kind=kind,
@@ -95,6 +97,7 @@ def open_volume(
             offset=offset,
             axis_names=axis_names,
         )
+        return with_pyramid(tiff)
     (array, coordinates), *coarser = _levels(folder, inside)
     if coordinates is None or any(v is not None for v in (voxel_size, offset, axis_names)):
         coordinates, coarser = (
@@ -104,13 +107,14 @@ def open_volume(
     identity = identity or Identity(run="", dataset=folder.name, role="raw")
     volume = _place(array, coordinates, identity, kind)
     levels = [_place(level, at, identity, kind) for level, at in coarser if at is not None]
-    return volume.with_(
+    volume = volume.with_(
         levels=tuple(
             Level(level.data, level.voxel_size, level.offset, level.source)
             for level in levels
             if level.axis_names == volume.axis_names
         )
     )
+    return with_pyramid(volume)
 
 
 def default_kind(dtype: np.dtype[Any], identity: Identity | None) -> Kind:
