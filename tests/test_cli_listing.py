@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -169,3 +172,20 @@ def test_the_page_of_a_run_names_every_array(printed: Any, stores: Path) -> None
     for iteration in (20, 40, 60):
         assert page.count(f"\n{iteration} prediction") == 2
         assert page.count(f"\n{iteration} WatershedPostProcessorParameters(") == 10
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1) for a terminal")
+def test_a_narrow_terminal_does_without_some_columns(stores: Path) -> None:
+    def lines(columns: int) -> list[str]:
+        command = f"{sys.executable} -m napari_dacapo.cli runs {stores / 'pypi-0.3.5-thresholds'}"
+        done = subprocess.run(
+            ["script", "-qec", f"COLUMNS={columns} {command}", "/dev/null"],
+            capture_output=True, text=True, check=True, timeout=60, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        return re.sub(r"\x1b\[[\d;]*m", "", done.stdout).split("\r\n")
+
+    wide, narrow = lines(160), lines(70)
+    assert wide[0].split()[:4] == ["Run", "Task", "Architecture", "State"]
+    assert "Architecture" not in narrow[0]
+    assert narrow[1].startswith("dist_thr_shim")
+    assert all(len(line) <= 70 for line in narrow)

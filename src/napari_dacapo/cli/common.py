@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,15 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from napari_dacapo.runs import Run, Store
 
 __all__ = [
     "JsonOption",
     "PathMapOption",
     "StoreOption",
-    "console",
     "find_run",
     "find_store",
     "plain",
@@ -80,13 +76,6 @@ def find_run(run: str, path: str | None, path_map: Sequence[str] | None = None) 
         if location is not None and location.run_name is not None:
             return find_store(run, path_map).run(location.run_name)
     return find_store(path, path_map).run(run)
-
-
-def console() -> Console:
-    """Return a console for tables: as wide as the terminal, as wide as needed for a pipe."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 1000, highlight=False)
 
 
 def print_json(value: Any) -> None:

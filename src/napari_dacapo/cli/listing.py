@@ -10,7 +10,6 @@ from napari_dacapo.cli.common import (
     JsonOption,
     PathMapOption,
     StoreOption,
-    console,
     find_run,
     find_store,
     print_json,
@@ -22,6 +21,7 @@ from napari_dacapo.cli.records import (
     row_as_json,
     run_as_json,
 )
+from napari_dacapo.cli.tables import print_line, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["runs", "show"]
 
-STATE_COLOURS = {
+STATE_STYLES = {
     "finished": "green",
     "training": "cyan",
     "failed validations": "red",
@@ -91,35 +91,36 @@ def show(
 
 
 def _print_rows(rows: list[RunRow]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("Run", "Task", "Architecture", "State"):
-        table.add_column(heading)
-    for heading in ("Iterations", "Loss", "Validated"):
-        table.add_column(heading, justify="right")
-    table.add_column("Best score")
-    for row in rows:
-        colour = STATE_COLOURS.get(row.state, "default")
-        table.add_row(
-            escape(row.name),
-            escape(row.task),
-            escape(row.architecture),
-            f"[{colour}]{row.state}[/]",
+    if not rows:
+        print_line("This store has no runs.")
+        return
+    headings = (
+        "Run", "Task", "Architecture", "State", "Iterations", "Loss", "Validated", "Best score",
+    )  # fmt: skip
+    cells = [
+        (
+            row.name,
+            row.task,
+            row.architecture,
+            row.state,
             f"{row.iteration}/{row.num_iterations}",
             _number(row.loss),
             str(len(row.validated_iterations) or "–"),
-            escape(_best(row)),
+            _best(row),
         )
-    out = console()
-    if rows:
-        out.print(table)
-    else:
-        out.print("This store has no runs.")
+        for row in rows
+    ]
+    styles = [{headings.index("State"): STATE_STYLES.get(row.state, "")} for row in rows]
+    print_table(
+        headings,
+        cells,
+        right=("Iterations", "Loss", "Validated"),
+        styles=styles,
+        optional=("Architecture", "Validated", "Task"),
+    )
     for row in rows:
         if row.problem:
-            out.print(f"{escape(row.name)}: {escape(row.problem)}", style="red", soft_wrap=True)
+            print_line(f"{row.name}: {row.problem}", "red")
 
 
 def _best(row: RunRow) -> str:
@@ -135,34 +136,29 @@ def _number(value: float | None) -> str:
 
 
 def _print_run(run: Run) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    row, out = run.row(), console()
-    out.print(f"[bold]{escape(row.name)}[/] · {escape(row.task)} · {escape(row.architecture)}")
+    row = run.row()
+    print_line(f"{row.name} · {row.task} · {row.architecture}", "bold")
     done = f"{row.iteration} of {row.num_iterations} iterations, loss {_number(row.loss)}"
-    out.print(f"{row.state}: {done}; checkpoints {_numbers(row.checkpoints)}")
+    print_line(f"{row.state}: {done}; checkpoints {_numbers(row.checkpoints)}")
     if row.problem:
-        out.print(escape(row.problem), style="red", soft_wrap=True)
+        print_line(row.problem, "red")
+    headings = ("Array", "Shape", "Type", "Voxel size (nm)", "Offset (nm)", "Path")
     for dataset in run.datasplit.validate:
-        out.print(f"\n[bold]{escape(dataset.name)}[/]")
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for heading in ("Array", "Shape", "Type", "Voxel size (nm)", "Offset (nm)", "Path"):
-            table.add_column(heading)
-        for label, volume, path in _arrays(run, dataset):
-            table.add_row(escape(label), *map(escape, _array_cells(volume, path)))
-        out.print(table)
+        print_line("")
+        print_line(dataset.name, "bold")
+        arrays = _arrays(run, dataset)
+        print_table(headings, [(label, *_array_cells(*array)) for label, array in arrays])
         for reason in _missing(run, dataset):
-            out.print(escape(reason), style="yellow", soft_wrap=True)
+            print_line(reason, "yellow")
 
 
-def _arrays(run: Run, dataset: Dataset) -> Iterator[tuple[str, Volume | None, Path | None]]:
-    yield "raw", dataset.raw_or_none, configured_path(dataset, "raw")
-    yield "gt", dataset.gt_or_none, configured_path(dataset, "gt")
+def _arrays(run: Run, dataset: Dataset) -> Iterator[tuple[str, tuple[Volume | None, Path | None]]]:
+    yield "raw", (dataset.raw_or_none, configured_path(dataset, "raw"))
+    yield "gt", (dataset.gt_or_none, configured_path(dataset, "gt"))
     for iteration in iterations_of(run, dataset):
-        yield f"{iteration} prediction", prediction_or_none(run, dataset, iteration), None
+        yield f"{iteration} prediction", (prediction_or_none(run, dataset, iteration), None)
         for name, volume in run.outputs(dataset.name, iteration).items():
-            yield f"{iteration} {name}", volume, None
+            yield f"{iteration} {name}", (volume, None)
 
 
 def _missing(run: Run, dataset: Dataset) -> list[str]:
