@@ -182,7 +182,7 @@ def test_a_narrow_terminal_does_without_some_columns(stores: Path) -> None:
             ["script", "-qec", f"COLUMNS={columns} {command}", "/dev/null"],
             capture_output=True, text=True, check=True, timeout=60, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        return re.sub(r"\x1b\[[\d;]*m", "", done.stdout).split("\r\n")
+        return re.sub(r"\x1b\[[\d;]*m", "", done.stdout).splitlines()
 
     wide, narrow = lines(160), lines(70)
     assert wide[0].split()[:4] == ["Run", "Task", "Architecture", "State"]
