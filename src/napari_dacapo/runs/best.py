@@ -133,8 +133,9 @@ def find_best(
     missing = np.isnan(candidates)
     if missing.all():
         return None
-    ranked = np.where(missing, -np.inf, candidates * (1 if chosen.higher_is_better else -1))
-    i, p = np.unravel_index(int(np.argmax(ranked)), ranked.shape)
+    ranked = np.ravel(candidates if chosen.higher_is_better else -candidates)
+    there = np.flatnonzero(~missing)
+    i, p = np.unravel_index(there[np.argmax(ranked[there])], candidates.shape)
     only = table.datasets[0] if len(table.datasets) == 1 else ""
     return BestScoreValue(
         criterion=chosen.name,

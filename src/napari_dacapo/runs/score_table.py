@@ -44,7 +44,9 @@ _DEFAULT_PARAMETERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "dummy": (tuple(f"DummyPostProcessorParameters(id={i}, min_size={i + 1})" for i in range(10)),),
 }
 _MAX_PROBLEMS = 20
+_MAX_NAMES = 5
 _MAX_VALUES = 50_000_000
+_MAX_VALIDATIONS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +132,10 @@ def tabulate(
     names = _dataset_names(datasets, latest.values(), problems)
     n_values = _common_length(latest.values())
     criteria = criteria_for(task, n_values)
+    if len(iterations) * len(names) > _MAX_VALIDATIONS:
+        # Nothing that DaCapo writes: an array of it would fill the memory.
+        size = f"{len(iterations)} validations of {len(names)} datasets"
+        return _empty(criteria, f"The scores claim to be of {size}: not shown.")
     listed = _listings(iterations, names, outputs)
     usual = _usual(listed)
 
@@ -137,7 +143,7 @@ def tabulate(
     for i, iteration in enumerate(iterations):
         scores = latest[iteration].scores
         if len(scores) < len(names):
-            missing = ", ".join(names[len(scores) :])
+            missing = ", ".join(names[len(scores) :][:_MAX_NAMES])
             problems.append(f"Iteration {iteration}: no scores are stored of {missing}.")
         for d, of_dataset in enumerate(scores):
             where = f"Iteration {iteration}, dataset {names[d]}"
@@ -156,7 +162,6 @@ def tabulate(
     parameters = _all_parameters(listed, vectors)
     shape = (len(iterations), len(names), len(parameters), len(criteria))
     if prod(shape) > _MAX_VALUES:
-        # Nothing that DaCapo writes: lists of very different lengths would fill the memory.
         return _empty(criteria, f"The scores would make an array of {shape}: not shown.")
     values = np.full(shape, np.nan)
     stored = np.zeros(values.shape[:3], bool)

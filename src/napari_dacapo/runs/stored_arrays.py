@@ -99,7 +99,11 @@ def open_prediction(run: Run, dataset: str, iteration: int) -> Volume:
     if volume.channel_axis is None or len(names) != volume.shape[volume.channel_axis]:
         names = ()
     value_range = _RANGES.get(run.task.kind) if volume.dtype.kind == "f" else volume.value_range
-    return volume.with_(channel_names=tuple(names), value_range=value_range)
+    return volume.with_(
+        channel_names=tuple(names),
+        class_names=dict(enumerate(run.task.class_names)) if names else {},
+        value_range=value_range,
+    )
 
 
 def open_output(run: Run, dataset: str, iteration: int, parameters: str) -> Volume:
