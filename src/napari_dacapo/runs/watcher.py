@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, ClassVar
 
 from psygnal import EmitLoopError, Signal, SignalInstance
@@ -97,6 +98,7 @@ class RunWatcher:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._failure: str | None = None
+        self._untold: deque[RunEvent] = deque()
 
     def __enter__(self) -> RunWatcher:
         self.start()
@@ -154,11 +156,14 @@ class RunWatcher:
                 self._failure = message
                 _LOGGER.debug("%s", message, exc_info=True)
                 events = [ProblemEvent(self.run.name, None, message)]
-        for event in events:
-            if stop.is_set():
-                break
+            # What is left when watching stops is told when it starts again.
+            self._untold.extend(events)
+        told = []
+        while self._untold and not stop.is_set():
+            event = self._untold.popleft()
             self._emit(event)
-        return events
+            told.append(event)
+        return told
 
     def _emit(self, event: RunEvent) -> None:
         own: SignalInstance = getattr(self, event.kind)
