@@ -38,6 +38,8 @@ _ROLES = (
     "error",
 )  # fmt: skip
 
+_COMPLETE = {"raw", "gt", "prediction", "segmentation"}
+
 
 def add_run(
     viewer: ViewerModel,
@@ -78,28 +80,25 @@ def add_run(
     ------
     ArrayNotFoundError
         If the run has nothing to show; says why.
+    ValueError
+        If there is no such dataset, or an argument makes no sense.
     """
     volumes = run.volumes(
         dataset=dataset, iteration=iteration, parameters=parameters, segmentation=segmentation
     )
+    roles = {volume.role for volume in volumes}
+    missing = [] if roles >= _COMPLETE else run.missing(dataset, iteration)
     if not volumes:
-        raise ArrayNotFoundError(f"Run {run.name} has no arrays to show.")
+        raise ArrayNotFoundError(f"Run {run.name} has nothing to show.", todo=" ".join(missing))
     backend = NapariBackend(viewer)
     try:
-        backend.show(volumes, notes=_missing(run, volumes))
+        backend.show(volumes, notes=missing)
         layers = backend.layers()
     finally:
         backend.close()
-    order = [volume.identity.slot for volume in volumes]
-    ours = [layer for layer in layers if layer.metadata[METADATA_KEY]["slot"] in order]
-    return sorted(ours, key=lambda layer: order.index(layer.metadata[METADATA_KEY]["slot"]))
-
-
-def _missing(run: Run, volumes: Sequence[Volume]) -> list[str]:
-    """Return why parts of a run are not among the volumes shown."""
-    dataset = volumes[0].identity.dataset
-    iterations = {volume.identity.iteration for volume in volumes} - {None}
-    return [reason for number in iterations for reason in run.missing(dataset, number)]
+    slots = [volume.identity.slot for volume in volumes]
+    ours = [layer for layer in layers if layer.metadata[METADATA_KEY]["slot"] in slots]
+    return sorted(ours, key=lambda layer: slots.index(layer.metadata[METADATA_KEY]["slot"]))
 
 
 def layer_volume(layer: Layer) -> Volume | None:

@@ -69,22 +69,23 @@ def run_layer_data(
 def stack_layer_data(volumes: Sequence[Volume]) -> list[list[LayerData]]:
     """Return the layer data of volumes that lie on top of each other.
 
-    As :func:`layer_data` of each, but affinities are hidden at first where
-    there is a segmentation made of them: they darken what the eye needs to
-    compare it with gt.
+    As :func:`layer_data` of each, but affinities and the scores of classes
+    are hidden at first where there is a segmentation made of them: they cover
+    what the eye needs to compare it with gt.
     """
-    segmented = {
-        (volume.identity.store, volume.identity.run, volume.identity.dataset)
-        for volume in volumes
-        if volume.role == "segmentation"
-    }
+    segmented = {_place(volume) for volume in volumes if volume.role == "segmentation"}
     stack = [layer_data(volume) for volume in volumes]
     for volume, layers in zip(volumes, stack, strict=True):
-        place = (volume.identity.store, volume.identity.run, volume.identity.dataset)
+        if _place(volume) not in segmented or volume.role not in ("prediction", "live"):
+            continue
         for _, keywords, _ in layers:
-            if keywords["blending"] == "multiplicative" and place in segmented:
+            if volume.class_names or keywords["blending"] == "multiplicative":
                 keywords["visible"] = False
     return stack
+
+
+def _place(volume: Volume) -> tuple[str, str, str]:
+    return volume.identity.store, volume.identity.run, volume.identity.dataset
 
 
 def layer_data(volume: Volume) -> list[LayerData]:

@@ -26,7 +26,7 @@ __all__ = ["LEGEND", "legend_text", "update_legend"]
 LEGEND = "napari_dacapo"
 """Key of the overlay in ``viewer.canvas.overlays``."""
 
-_WIDTH = 96
+_WIDTH = 80
 _MAX_NOTES = 6
 
 
