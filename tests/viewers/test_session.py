@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import webbrowser
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import zarr
 from napari.components import ViewerModel
 
 from napari_dacapo.viewers.backends import BackendChoice, backend_choices
-from napari_dacapo.viewers.session import Session, explain
+from napari_dacapo.viewers.open_store import explain
+from napari_dacapo.viewers.session import Session
 from napari_dacapo.viewers.tasks import run_here
 
 if TYPE_CHECKING:
@@ -79,9 +81,9 @@ def open_run(session: Session, store: Path, run: str) -> None:
 
 def test_a_store_is_listed(session: Session, demo_store: Path) -> None:
     session.open_store(str(demo_store))
-    assert session.store_state.status == "open"
-    assert [row.name for row in session.rows] == ["cell_affinities", "mito_distance"]
-    assert not session.listing
+    assert session.store.state.status == "open"
+    assert [row.name for row in session.store.rows] == ["cell_affinities", "mito_distance"]
+    assert not session.store.listing
     assert session.busy == ""
 
 
@@ -90,9 +92,9 @@ def test_a_run_folder_opens_its_store_and_selects_the_run(
     session: Session, demo_store: Path, part: str
 ) -> None:
     session.open_store(str(demo_store / part))
-    assert session.store_state.path == str(demo_store)
+    assert session.store.state.path == str(demo_store)
     assert session.selection.run == "mito_distance"
-    assert len(session.rows) == 2
+    assert len(session.store.rows) == 2
 
 
 def test_an_options_file_is_reopened_as_such(
@@ -101,14 +103,14 @@ def test_an_options_file_is_reopened_as_such(
     options = tmp_path / "dacapo.yaml"
     options.write_text(f"type: files\nruns_base_dir: {demo_store}\n", "utf-8")
     session.open_store(str(options))
-    assert session.store_state.path == str(options)
-    assert len(session.rows) == 2
+    assert session.store.state.path == str(options)
+    assert len(session.store.rows) == 2
 
 
 def test_no_store_is_a_state_not_a_failure(session: Session, tmp_path: Path) -> None:
     session.open_store(str(tmp_path / "gone"))
-    assert session.store_state.status == "failed"
-    assert "gone" in session.store_state.problem
+    assert session.store.state.status == "failed"
+    assert "gone" in session.store.state.problem
 
 
 def test_without_options_there_is_quietly_no_store(
@@ -116,7 +118,7 @@ def test_without_options_there_is_quietly_no_store(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     session.open_store(quiet=True)
-    assert session.store_state.status == "none"
+    assert session.store.state.status == "none"
 
 
 def test_selecting_a_run_offers_what_it_has(session: Session, demo_store: Path) -> None:
@@ -268,14 +270,90 @@ def test_reload_keeps_the_selection(session: Session, demo_store: Path) -> None:
     assert session.facts is not None
 
 
+def test_reload_reads_what_is_on_screen_again(
+    session: Session, viewer: ViewerModel, demo_store: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "demo"
+    shutil.copytree(demo_store, store, ignore=shutil.ignore_patterns("cell_affinities"))
+    open_run(session, store, "mito_distance")
+    session.select(iteration=600)
+    session.show("side by side")
+    stored = store / "mito_distance" / "validation.zarr"
+    for part in ("prediction", "output"):
+        shutil.rmtree(stored / "600" / "ds_val_west" / part)
+        # As if it was written anew: with the time of now.
+        shutil.copytree(
+            stored / "900" / "ds_val_west" / part,
+            stored / "600" / "ds_val_west" / part,
+            copy_function=shutil.copyfile,
+        )
+    session.reload()
+    expected = zarr.open_array(stored / "900" / "ds_val_west" / "prediction", mode="r")[0]
+    np.testing.assert_array_equal(np.asarray(layer(viewer, "prediction").data), expected)
+    assert session.selection.iteration == 600
+    assert viewer.canvas.grid.enabled
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Addresses that were opened, in place of a browser of the person who runs the tests."""
+    opened: list[str] = []
+
+    def open_page(url: str, *_: object) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", open_page)
+    return opened
+
+
+def test_neuroglancer_shows_steps_and_takes_over_the_view(
+    session: Session, viewer: ViewerModel, demo_store: Path, browser: list[str]
+) -> None:
+    open_run(session, demo_store, "mito_distance")
+    session.show("stacked")
+    layer(viewer, "raw").opacity = 0.25
+    session.use_backend("neuroglancer")
+    assert not session.screen.shows(session.selection)
+    session.step(-1)
+    assert dict(roles(viewer))["prediction"] == 1500
+    session.show("side by side")
+    backend = session.screen.backend
+    assert browser == [backend.url]  # type: ignore[attr-defined]
+    assert {v.identity.iteration for v in backend.shown()} == {None, 1200}
+    (raw,) = (state for state in backend.get_view().layers if state.slot.count("raw"))
+    assert raw.opacity == pytest.approx(0.25)
+    session.step(-1)
+    assert {v.identity.iteration for v in backend.shown()} == {None, 900}
+    assert len(browser) == 1
+    session.show("side by side")
+    assert len(browser) == 2
+    session.close()
+    assert backend.closed  # type: ignore[attr-defined]
+
+
+def test_without_a_browser_the_address_is_told(
+    session: Session, demo_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webbrowser, "open", lambda *_: False)
+    session.failed.disconnect()
+    told: list[str] = []
+    session.failed.connect(told.append)
+    open_run(session, demo_store, "mito_distance")
+    session.use_backend("neuroglancer")
+    session.show("stacked")
+    assert len(told) == 1
+    assert "http://127.0.0.1" in told[0]
+
+
 def test_closing_a_store_leaves_the_layers(
     session: Session, viewer: ViewerModel, demo_store: Path
 ) -> None:
     open_run(session, demo_store, "mito_distance")
     session.show("stacked")
     session.close_store()
-    assert session.store_state.status == "none"
-    assert session.rows == ()
+    assert session.store.state.status == "none"
+    assert session.store.rows == ()
     assert session.facts is None
     assert len(viewer.layers) == 4
 
@@ -335,15 +413,15 @@ def test_cancel_keeps_what_has_arrived(later: tuple[Session, Later], demo_store:
     answers = work()
     callbacks["on_value"](next(answers))
     callbacks["on_value"](next(answers))
-    assert len(session.rows) == 1
-    assert session.listing
+    assert len(session.store.rows) == 1
+    assert session.store.listing
     session.cancel()
     for answer in answers:
         callbacks["on_value"](answer)
     callbacks["on_done"]()
-    assert len(session.rows) == 1
-    assert not session.listing
-    assert session.store_state.status == "open"
+    assert len(session.store.rows) == 1
+    assert not session.store.listing
+    assert session.store.state.status == "open"
 
 
 def test_cancel_before_a_store_is_there(later: tuple[Session, Later], demo_store: Path) -> None:
@@ -351,8 +429,8 @@ def test_cancel_before_a_store_is_there(later: tuple[Session, Later], demo_store
     session.open_store(str(demo_store))
     session.cancel()
     start.run_all()
-    assert session.store_state.status == "failed"
-    assert session.store_state.problem == "Cancelled."
+    assert session.store.state.status == "failed"
+    assert session.store.state.problem == "Cancelled."
 
 
 def test_backends_are_switched_and_disabled_ones_are_not(viewer: ViewerModel, stores: Path) -> None:
@@ -362,7 +440,7 @@ def test_backends_are_switched_and_disabled_ones_are_not(viewer: ViewerModel, st
     )
     session = Session((napari, missing))
     session.use_backend("neuroglancer")
-    assert session.backend_name == "napari"
+    assert session.screen.name == "napari"
 
 
 def test_nothing_in_a_store_is_written(session: Session, demo_store: Path, tmp_path: Path) -> None:

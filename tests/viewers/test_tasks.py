@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from napari_dacapo.errors import UnsupportedError
 from napari_dacapo.viewers.tasks import Lane, run_here
 
 if TYPE_CHECKING:
@@ -97,6 +98,16 @@ def test_a_callback_may_start_the_next_work() -> None:
 
     lane.start("first", counting(5), on_value=again, on_error=log.append)
     assert log == ["a", "b", "done"]
+
+
+def test_what_a_callback_refuses_arrives_as_an_error() -> None:
+    def refuse(value: int) -> None:
+        raise UnsupportedError("cannot be shown")
+
+    log = Log()
+    lane = Lane(run_here, lambda: None)
+    lane.start("…", counting(1), on_value=refuse, on_error=log.append)
+    assert [str(error) for error in log] == ["cannot be shown"]
 
 
 def test_telling_changes_the_text_of_running_work_only() -> None:

@@ -104,5 +104,5 @@ def dock(make_dock: Callable[[], RunsWidget]) -> RunsWidget:
 def demo_dock(qtbot: QtBot, dock: RunsWidget, demo_store: Path) -> RunsWidget:
     """A dock that lists the sample runs."""
     dock.open_store(str(demo_store))
-    qtbot.waitUntil(lambda: len(dock.session.rows) == 2 and dock.session.busy == "")
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2 and dock.session.busy == "")
     return dock

@@ -20,7 +20,7 @@ def dialog(qtbot: QtBot, demo_store: Path) -> OpenDialog:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
     qtbot.addWidget(dialog)
     dialog.open()
-    qtbot.waitUntil(lambda: len(dialog.session.rows) == 2 and dialog.session.busy == "")
+    qtbot.waitUntil(lambda: len(dialog.session.store.rows) == 2 and dialog.session.busy == "")
     return dialog
 
 
@@ -56,7 +56,7 @@ def test_a_broken_run_cannot_be_opened(qtbot: QtBot, dialog: OpenDialog, tmp_pat
     runs.mkdir(parents=True)
     (runs / "torn.yaml").write_bytes(b"a: [")
     dialog.look_at(str(tmp_path))
-    qtbot.waitUntil(lambda: len(dialog.session.rows) == 1 and dialog.session.busy == "")
+    qtbot.waitUntil(lambda: len(dialog.session.store.rows) == 1 and dialog.session.busy == "")
     dialog.table.view.select("torn")
     assert not dialog.buttons.button(QDialogButtonBox.StandardButton.Open).isEnabled()
     dialog.reject()

@@ -63,7 +63,7 @@ def test_a_store_is_added_by_the_button_of_the_empty_state(
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(demo_store))
     dock.table.empty._button.click()
-    qtbot.waitUntil(lambda: len(dock.session.rows) == 2)
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2)
     assert preferences.recent_stores() == (str(demo_store),)
     assert dock.stores.chooser.currentData() == str(demo_store)
     assert dock.table.view.isVisible()
@@ -74,12 +74,12 @@ def test_the_store_of_last_time_is_opened_again(
 ) -> None:
     preferences.remember_store(str(demo_store))
     dock = make_dock()
-    qtbot.waitUntil(lambda: len(dock.session.rows) == 2)
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2)
 
 
 def test_a_broken_store_says_why(qtbot: QtBot, dock: RunsWidget, tmp_path: Path) -> None:
     dock.open_store(str(tmp_path / "gone"))
-    qtbot.waitUntil(lambda: dock.session.store_state.status == "failed")
+    qtbot.waitUntil(lambda: dock.session.store.state.status == "failed")
     title, text, _ = dock.table.empty.texts()
     assert title == "This store cannot be opened"
     assert "gone" in text
@@ -89,7 +89,7 @@ def test_a_broken_store_says_why(qtbot: QtBot, dock: RunsWidget, tmp_path: Path)
 def test_an_empty_store_says_so(qtbot: QtBot, dock: RunsWidget, tmp_path: Path) -> None:
     (tmp_path / "configs" / "runs").mkdir(parents=True)
     dock.open_store(str(tmp_path))
-    qtbot.waitUntil(lambda: dock.session.store_state.status == "open" and idle(dock))
+    qtbot.waitUntil(lambda: dock.session.store.state.status == "open" and idle(dock))
     assert dock.table.empty.texts()[0] == "No runs here"
 
 
@@ -190,7 +190,7 @@ def test_a_broken_run_shows_its_reason_on_every_page(
     shutil.copytree(stores / "main" / "configs", tmp_path / "store" / "configs")
     (tmp_path / "store" / "configs" / "runs" / "snapshot.yaml").write_bytes(b"a: [")
     dock.open_store(str(tmp_path / "store"))
-    qtbot.waitUntil(lambda: len(dock.session.rows) == 6 and idle(dock))
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 6 and idle(dock))
     select(qtbot, dock, "snapshot")
     details: Any = dock.panels["details"]
     for page in (show_panel(dock).empty, details.empty):
@@ -225,7 +225,7 @@ def test_a_dock_that_is_gone_hears_nothing(
     qtbot: QtBot, demo_dock: RunsWidget, make_dock: Callable[[], RunsWidget]
 ) -> None:
     session = demo_dock.session
-    signals = (session.store_changed, session.rows_changed, session.facts_changed,
+    signals = (session.store.changed, session.store.rows_changed, session.facts_changed,
                session.selection_changed, session.shown_changed, session.busy_changed,
                session.backend_changed, session.failed)  # fmt: skip
     before = [len(signal) for signal in signals]
@@ -253,7 +253,7 @@ def test_the_path_map_is_edited_kept_and_used(
     qtbot: QtBot, dock: RunsWidget, stores: Path, viewer: ViewerModel
 ) -> None:
     dock.open_store(str(stores / "main"))
-    qtbot.waitUntil(lambda: len(dock.session.rows) == 6 and idle(dock))
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 6 and idle(dock))
     select(qtbot, dock, "never_trained")
     dialog = dock.edit_path_map()
     assert dialog.table.item(0, 0).text() == "/nrs/demo/dacapo-data"

@@ -72,7 +72,7 @@ def test_a_dock_under_another_name_is_found_and_shares(
     window_viewer.window.add_dock_widget(by_hand, name="mine")
     assert commands.show_runs(window_viewer) is by_hand
     by_hand.open_store(str(demo_store))
-    qtbot.waitUntil(lambda: len(by_hand.session.rows) == 2)
+    qtbot.waitUntil(lambda: len(by_hand.session.store.rows) == 2)
     _, other = window_viewer.window.add_plugin_dock_widget("napari-dacapo", "Runs")
     assert other.session is by_hand.session
     assert other.table.view.proxy.rowCount() == 2
@@ -83,17 +83,17 @@ def test_closing_the_dock_keeps_the_session_and_closing_the_window_ends_it(
 ) -> None:
     dock = dock_of(qtbot, window_viewer)
     dock.open_store(str(demo_store))
-    qtbot.waitUntil(lambda: len(dock.session.rows) == 2 and dock.session.busy == "")
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2 and dock.session.busy == "")
     session = dock.session
     (keeper,) = dock.window().findChildren(QObject, "napari-dacapo session")
     window_viewer.window.remove_dock_widget(dock)
     again = dock_of(qtbot, window_viewer)
     assert again.session is session
     assert again.table.view.proxy.rowCount() == 2
-    session.backend()
+    assert session.screen.backend.name == "napari"
     with qtbot.waitSignal(keeper.destroyed):
         keeper.deleteLater()
-    assert session._made == {}
+    assert session.screen._made == {}
 
 
 def test_open_training_run_asks_for_a_run_and_shows_it_with_the_dock(
@@ -102,7 +102,7 @@ def test_open_training_run_asks_for_a_run_and_shows_it_with_the_dock(
     preferences.remember_store(str(demo_store))
     commands.open_training_run(window_viewer)
     (dialog,) = [w for w in QApplication.topLevelWidgets() if isinstance(w, OpenDialog)]
-    qtbot.waitUntil(lambda: len(dialog.session.rows) == 2 and dialog.session.busy == "")
+    qtbot.waitUntil(lambda: len(dialog.session.store.rows) == 2 and dialog.session.busy == "")
     dialog.table.view.select("cell_affinities")
     dialog.accept()
     qtbot.waitUntil(lambda: len(window_viewer.layers) == 9, timeout=20_000)

@@ -33,6 +33,9 @@ class BackendChoice:
         Imports what takes long; callable on any thread.
     make : callable
         Makes the backend, on the thread that owns the viewer.
+    reveal : callable
+        Brings a backend before the user's eyes, e.g. opens its page; returns
+        what to tell the user if that fails, else an empty text.
     """
 
     name: str
@@ -40,6 +43,7 @@ class BackendChoice:
     usable: bool
     prepare: Callable[[], object]
     make: Callable[[], Backend]
+    reveal: Callable[[Any], str] = lambda backend: ""
 
 
 def backend_choices(viewer: Any) -> tuple[BackendChoice, ...]:
@@ -67,6 +71,11 @@ def _neuroglancer() -> BackendChoice:
         backend: Backend = import_module(NEUROGLANCER).NeuroglancerBackend()
         return backend
 
+    def reveal(backend: Any) -> str:
+        if backend.open():
+            return ""
+        return f"No web browser could be opened. The page is at {backend.url}"
+
     usable = find_spec(NEUROGLANCER) is not None and find_spec("neuroglancer") is not None
     return BackendChoice(
         "neuroglancer",
@@ -76,4 +85,5 @@ def _neuroglancer() -> BackendChoice:
         usable=usable,
         prepare=lambda: import_module(NEUROGLANCER),
         make=make,
+        reveal=reveal,
     )

@@ -25,12 +25,13 @@ class Backend(Protocol):
 
     name: str
 
-    def show(self, volumes: Sequence[Volume]) -> None:
+    def show(self, volumes: Sequence[Volume], *, notes: Sequence[str] = ()) -> None:
         """Show volumes, each in its slot.
 
         A volume whose :attr:`~napari_dacapo.volumes.Identity.slot` is on
         screen already is exchanged in place: camera, contrast, colormap and
-        visibility stay as the user set them. Others are added.
+        visibility stay as the user set them. Others are added. `notes` are
+        said on screen beside those of the volumes, e.g. which are missing.
         """
 
     def remove(self, slots: Iterable[str]) -> None:

@@ -8,53 +8,29 @@ All methods and signals belong to the thread that owns the viewer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_dacapo.errors import NapariDacapoError, OptionsError, StoreNotFoundError
-from napari_dacapo.options import locate_store
 from napari_dacapo.viewers.facts import RunFacts, gather, with_outputs
+from napari_dacapo.viewers.open_store import OpenStore, explain
+from napari_dacapo.viewers.screen import Screen
 from napari_dacapo.viewers.selection import Selection, resolve, step
-from napari_dacapo.viewers.showing import Portion, portions, stale_slots
+from napari_dacapo.viewers.showing import Portion, portions
 from napari_dacapo.viewers.tasks import Lane, run_here
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from threading import Event
 
-    from napari_dacapo.runs import RunRow, Store
     from napari_dacapo.viewers.backends import BackendChoice
-    from napari_dacapo.viewers.base import Arrangement, Backend
+    from napari_dacapo.viewers.base import Arrangement
+    from napari_dacapo.viewers.listing import Opened
     from napari_dacapo.viewers.tasks import Starter
 
-__all__ = ["Session", "StoreState"]
-
-ROWS_AT_ONCE = 25
-
-
-@dataclass(frozen=True, slots=True)
-class StoreState:
-    """How the store is, beside its rows.
-
-    Attributes
-    ----------
-    path : str
-        What the user asked for; empty for the store of DaCapo's own options.
-    name : str
-        What to call it.
-    status : {"none", "opening", "open", "failed"}
-        Whether it can be used.
-    problem : str
-        Why it failed.
-    """
-
-    path: str = ""
-    name: str = ""
-    status: Literal["none", "opening", "open", "failed"] = "none"
-    problem: str = ""
+__all__ = ["Session"]
 
 
 class Session:
@@ -69,7 +45,17 @@ class Session:
 
     Attributes
     ----------
-    store_changed, rows_changed, facts_changed, selection_changed : Signal
+    store : OpenStore
+        The store and its runs.
+    screen : Screen
+        The backends and what they show.
+    facts : RunFacts or None
+        The selected run, once it has been read.
+    selection : Selection
+        What is to be shown of it.
+    notes : tuple of str
+        What to say of what is shown.
+    facts_changed, selection_changed : Signal
         The state of that name changed.
     shown_changed : Signal
         :attr:`notes`, or what is on screen, changed.
@@ -81,8 +67,6 @@ class Session:
         Something that the user asked for failed; carries what to tell him.
     """
 
-    store_changed = Signal(StoreState)
-    rows_changed = Signal()
     facts_changed = Signal()
     selection_changed = Signal(Selection)
     shown_changed = Signal()
@@ -91,19 +75,15 @@ class Session:
     failed = Signal(str)
 
     def __init__(self, backends: Sequence[BackendChoice], *, start: Starter = run_here) -> None:
-        self.backends = {choice.name: choice for choice in backends}
-        self.backend_name = next(iter(self.backends), "")
-        self.store: Store | None = None
-        self.store_state = StoreState()
-        self.rows: tuple[RunRow, ...] = ()
+        self.screen = Screen(backends)
         self.facts: RunFacts | None = None
         self.selection = Selection()
         self.notes: tuple[str, ...] = ()
-        self._made: dict[str, Backend] = {}
-        self._waiting: Arrangement | None = None
+        self._when_read: Callable[[], None] | None = None
         self._lanes = {
             name: Lane(start, self._announce_busy) for name in ("store", "run", "outputs", "show")
         }
+        self.store = OpenStore(self._lanes["store"])
 
     # -- store ---------------------------------------------------------------------------------
 
@@ -132,60 +112,19 @@ class Session:
         quiet : bool
             Whether it is no failure if there is no store.
         """
-        self.close_store()
-        self._set_store(StoreState(path, path or "store", "opening"))
-
-        def work(cancelled: Event) -> Iterator[Any]:
-            from napari_dacapo.runs import open_store
-
-            store = open_store(path or None, path_map=dict(path_map) if path_map else None)
-            yield (store, *_place(path, store))
-            rows: list[RunRow] = []
-            for row in store.rows(cancelled=cancelled):
-                rows.append(row)
-                if len(rows) % ROWS_AT_ONCE == 1:
-                    yield list(rows)
-            yield rows
-
-        def take(answer: Any) -> None:
-            if isinstance(answer, list):
-                self._set_rows(tuple(answer))
-                return
-            self.store, found_path, found_run = answer
-            self._set_store(StoreState(found_path, self.store.name, "open"))
-            self.select_run(select or found_run)
-            if show:
-                self.show("stacked")
-
-        def fail(error: Exception) -> None:
-            if quiet and isinstance(error, StoreNotFoundError | OptionsError):
-                self._set_store(StoreState())
-            else:
-                self._set_store(StoreState(path, path or "store", "failed", explain(error)))
-
-        self._lanes["store"].start(
-            "Listing runs…", work, on_value=take, on_error=fail, on_done=self.rows_changed.emit
-        )
+        then = partial(self.show, "stacked") if show else None
+        self._open(path, path_map, Selection(run=select), then, quiet=quiet)
 
     def close_store(self) -> None:
         """Let go of the store; what is on screen stays there."""
-        self._lanes["store"].cancel()
         self._forget_run()
-        self.store = None
         self.selection = Selection()
-        self.rows = ()
-        self._set_store(StoreState())
+        self.store.close()
 
     def reload(self, *, path_map: Mapping[str, str] | None = None) -> None:
-        """Read the store again and keep the selection."""
-        wanted = self.selection
-        self.open_store(self.store_state.path, path_map=path_map, select=wanted.run)
-        self.selection = wanted
-
-    @property
-    def listing(self) -> bool:
-        """Whether runs are still being listed."""
-        return bool(self._lanes["store"].busy)
+        """Read the store again, and what is on screen of the selected run; keep the selection."""
+        then = self.show if self.screen.shows(self.selection) else None
+        self._open(self.store.state.path, path_map, self.selection, then)
 
     # -- selection -----------------------------------------------------------------------------
 
@@ -195,14 +134,14 @@ class Session:
             return
         before, offer = self.selection, self.facts.offer if self.facts is not None else None
         self._forget_run()
-        if name is None or self.store is None:
+        if name is None or self.store.opened is None:
             return
         if before.run != name:
             # A training dataset was chosen for want of others; runs are compared at their ends.
             by_want = offer is not None and before.dataset in offer.training
             dataset = None if by_want else before.dataset
             before = replace(before, run=name, dataset=dataset, iteration=None)
-        store, wanted = self.store, before
+        store, wanted = self.store.opened, before
         self.selection = wanted
 
         def work(cancelled: Event) -> Iterator[RunFacts]:
@@ -231,7 +170,7 @@ class Session:
         self.selection = found
         self.selection_changed.emit(found)
         self._list_outputs(wanted)
-        if self.on_screen():
+        if self.screen.shows(self.selection):
             self.show()
 
     def step(self, by: int) -> None:
@@ -242,7 +181,8 @@ class Session:
 
     def best_iteration(self) -> tuple[int | None, str]:
         """Return the iteration with the best stored score of the selected run, and why."""
-        best = next((row.best_score for row in self.rows if row.name == self.selection.run), None)
+        row = self.store.row(self.selection.run)
+        best = row.best_score if row is not None else None
         if best is None:
             return None, ""
         return best.iteration, f"{best.criterion} = {best.value:.4g}. {best.doubtful}".strip()
@@ -251,23 +191,8 @@ class Session:
 
     def use_backend(self, name: str) -> None:
         """Choose where runs are shown from now on."""
-        if name != self.backend_name and self.backends[name].usable:
-            self.backend_name = name
+        if self.screen.use(name):
             self.backend_changed.emit(name)
-
-    def backend(self) -> Backend:
-        """Return the chosen backend; it is made when it is first needed."""
-        if self.backend_name not in self._made:
-            self._made[self.backend_name] = self.backends[self.backend_name].make()
-        return self._made[self.backend_name]
-
-    def on_screen(self) -> bool:
-        """Whether the selected run and dataset are shown by the chosen backend."""
-        if self.backend_name not in self._made:
-            return False
-        wanted = (self.selection.run, self.selection.dataset)
-        shown = self._made[self.backend_name].shown()
-        return any((v.identity.run, v.identity.dataset) == wanted for v in shown)
 
     def show(self, arrangement: Arrangement | None = None) -> None:
         """Show what is selected, or exchange it in place.
@@ -278,30 +203,27 @@ class Session:
             How to lay the volumes out; as it is if omitted.
         """
         if self._lanes["run"].busy:
-            self._waiting = arrangement or "stacked"
+            self._when_read = partial(self.show, arrangement)
             return
         if self.facts is None:
             return
         if self.facts.run is None:
             self.failed.emit(self.facts.problem)
             return
-        run, selection, choice = self.facts.run, self.selection, self.backends[self.backend_name]
+        run, selection, choice = self.facts.run, self.selection, self.screen.choice
 
         def work(cancelled: Event) -> Iterator[Portion]:
             choice.prepare()
             yield from portions(run, selection)
 
         def take(portion: Portion) -> None:
-            backend = self.backend()
-            if portion.first:
-                backend.remove(stale_slots(backend.shown(), portion.identities))
-            backend.show(portion.volumes)
-            if portion.last and arrangement is not None:
-                backend.arrange(arrangement)
+            problem = self.screen.take(portion, selection, arrangement)
             self.notes = portion.notes
             self.shown_changed.emit()
             if portion.pending:
                 self._lanes["show"].tell(portion.pending)
+            if problem:
+                self.failed.emit(problem)
 
         what = selection.run if selection.iteration is None else f"iteration {selection.iteration}"
         self._lanes["show"].start(f"Opening {what}…", work, on_value=take, on_error=self._fail)
@@ -315,22 +237,37 @@ class Session:
 
     def cancel(self) -> None:
         """Stop all slow work; what has arrived stays."""
-        self._waiting = None
-        opening = self.store is None and self.listing
+        self._when_read = None
         for lane in self._lanes.values():
-            lane.cancel()
-        if opening:
-            self._set_store(replace(self.store_state, status="failed", problem="Cancelled."))
-        self.rows_changed.emit()
+            if lane is not self._lanes["store"]:
+                lane.cancel()
+        self.store.cancel()
 
     def close(self) -> None:
         """Stop all work and let go of the backends; safe to call twice."""
         for lane in self._lanes.values():
             lane.cancel()
-        while self._made:
-            self._made.popitem()[1].close()
+        self.screen.close()
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _open(
+        self,
+        path: str,
+        path_map: Mapping[str, str] | None,
+        wanted: Selection,
+        then: Callable[[], None] | None,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        def take(opened: Opened) -> None:
+            self.select_run(wanted.run or opened.run)
+            if then is not None:
+                then()
+
+        self.close_store()
+        self.selection = wanted
+        self.store.open(path, path_map=path_map, quiet=quiet, on_opened=take)
 
     def _take_facts(self, facts: RunFacts) -> None:
         self.facts = facts
@@ -338,9 +275,9 @@ class Session:
         self._lanes["run"].cancel()
         self.facts_changed.emit()
         self.selection_changed.emit(self.selection)
-        if self._waiting is not None:
-            arrangement, self._waiting = self._waiting, None
-            self.show(arrangement)
+        deed, self._when_read = self._when_read, None
+        if deed is not None:
+            deed()
 
     def _list_outputs(self, wanted: Selection) -> None:
         facts, found = self.facts, self.selection
@@ -352,7 +289,7 @@ class Session:
             self.facts = known
             before, self.selection = self.selection, resolve(wanted, known.offer)
             self.selection_changed.emit(self.selection)
-            if self.selection != before and self.on_screen():
+            if self.selection != before and self.screen.shows(self.selection):
                 self.show()
 
         self._lanes["outputs"].start(
@@ -363,39 +300,15 @@ class Session:
         )
 
     def _forget_run(self) -> None:
-        self._waiting = None
+        self._when_read = None
         for name in ("run", "outputs", "show"):
             self._lanes[name].cancel()
         if self.facts is not None:
-            self.facts = None
+            self.facts, self.notes = None, ()
             self.facts_changed.emit()
-
-    def _set_rows(self, rows: tuple[RunRow, ...]) -> None:
-        self.rows = rows
-        self.rows_changed.emit()
-
-    def _set_store(self, state: StoreState) -> None:
-        self.store_state = state
-        self.store_changed.emit(state)
 
     def _fail(self, error: Exception) -> None:
         self.failed.emit(explain(error))
 
     def _announce_busy(self) -> None:
         self.busy_changed.emit(self.busy)
-
-
-def _place(path: str, store: Store) -> tuple[str, str | None]:
-    """Return the path by which a store can be opened again, and the run that the path names."""
-    if store.options.type != "files" or Path(path).is_file():
-        return path, None
-    return store.label, locate_store(path).run_name if path else None
-
-
-def explain(error: Exception) -> str:
-    """Return what to tell the user of an error, in one line."""
-    if isinstance(error, NapariDacapoError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'A file'} cannot be read: {error.strerror}."
-    return f"{type(error).__name__}: {error}"

@@ -34,8 +34,10 @@ class Portion:
         What is ready now.
     identities : tuple of Identity
         Of all volumes of the selection, those of later portions included.
+    missing : tuple of str
+        Why parts of the selection are not among them.
     notes : tuple of str
-        What to say of the selection: missing parts, notes of the volumes.
+        All that is to be said: missing parts and notes of the volumes.
     first, last : bool
         Where the portion stands in the row.
     pending : str
@@ -44,6 +46,7 @@ class Portion:
 
     volumes: tuple[Volume, ...]
     identities: tuple[Identity, ...]
+    missing: tuple[str, ...]
     notes: tuple[str, ...]
     first: bool
     last: bool
@@ -75,12 +78,12 @@ def portions(run: Run, selection: Selection) -> Iterator[Portion]:
     ready = tuple(volume for volume in volumes if volume.identity.variant != "computed")
     slow = [volume for volume in volumes if volume.identity.variant == "computed"]
     identities = tuple(volume.identity for volume in volumes)
-    notes = _notes(chosen.missing, volumes)
+    missing, notes = tuple(chosen.missing), _notes(chosen.missing, volumes)
     pending = f"Computing the segmentation of iteration {selection.iteration}…" if slow else ""
-    yield Portion(ready, identities, notes, first=True, last=not slow, pending=pending)
+    yield Portion(ready, identities, missing, notes, first=True, last=not slow, pending=pending)
     for i, volume in enumerate(slow, 1):
         warm(volume)
-        yield Portion((volume,), identities, notes, first=False, last=i == len(slow))
+        yield Portion((volume,), identities, missing, notes, first=False, last=i == len(slow))
 
 
 def warm(volume: Volume) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
+from napari_dacapo.errors import NapariDacapoError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -105,7 +107,10 @@ class Lane:
 
         def value(answer: Any) -> None:
             if current():
-                on_value(answer)
+                try:
+                    on_value(answer)
+                except NapariDacapoError as error:  # e.g. a backend cannot show it
+                    on_error(error)
 
         def failed(error: Exception) -> None:
             if current():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-    from napari_dacapo.viewers.session import StoreState
+    from napari_dacapo.viewers.open_store import StoreState
 
 __all__ = ["OpenDialog"]
 
@@ -66,11 +66,11 @@ class OpenDialog(QDialog):
         self.finished.connect(self.session.close)
         bind(
             self,
-            (self.session.store_changed, self._on_store),
-            (self.session.rows_changed, self._on_rows),
+            (self.session.store.changed, self._on_store),
+            (self.session.store.rows_changed, self._on_rows),
             (self.session.busy_changed, self.activity.tell),
         )
-        self._on_store(self.session.store_state)
+        self._on_store(self.session.store.state)
         self._on_rows()
         if self._recent:
             self.look_at(self._recent[0])
@@ -81,7 +81,7 @@ class OpenDialog(QDialog):
 
     def store(self) -> str:
         """Return the chosen store."""
-        return self.session.store_state.path
+        return self.session.store.state.path
 
     def run(self) -> str | None:
         """Return the chosen run."""
@@ -94,7 +94,7 @@ class OpenDialog(QDialog):
 
     def _on_rows(self) -> None:
         session = self.session
-        self.table.show_rows(session.rows, session.store_state, session.listing)
+        self.table.show_rows(session.store.rows, session.store.state, session.store.listing)
         if session.selection.run is not None:
             self.table.view.select(session.selection.run)
         self._update_button()

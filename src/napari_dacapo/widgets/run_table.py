@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_dacapo.runs import RunRow
-    from napari_dacapo.viewers.session import StoreState
+    from napari_dacapo.viewers.open_store import StoreState
 
 __all__ = ["RunTable"]
 

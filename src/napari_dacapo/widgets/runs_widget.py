@@ -27,7 +27,7 @@ from napari_dacapo.widgets.store_bar import StoreBar
 if TYPE_CHECKING:
     import napari.viewer
 
-    from napari_dacapo.viewers.session import StoreState
+    from napari_dacapo.viewers.open_store import StoreState
 
 __all__ = ["RunsWidget"]
 
@@ -72,8 +72,8 @@ class RunsWidget(QWidget):
         self._wire_parts()
         bind(
             self,
-            (session.store_changed, self._on_store),
-            (session.rows_changed, self._show_rows),
+            (session.store.changed, self._on_store),
+            (session.store.rows_changed, self._show_rows),
             (session.busy_changed, self.activity.tell),
             (session.failed, self._on_failed),
             (session.facts_changed, self._on_facts),
@@ -152,13 +152,13 @@ class RunsWidget(QWidget):
     def _begin(self) -> None:
         """Show what another dock has open, or else the store of last time."""
         session = self.session
-        if session.store_state.status == "none":
+        if session.store.state.status == "none":
             preferences.use_cache_size()
             session.use_backend(preferences.backend())
             recent = preferences.recent_stores()
             path = preferences.default_store() or (recent[0] if recent else "")
             session.open_store(path, path_map=preferences.usable_path_map(), quiet=not path)
-        self._on_store(session.store_state)
+        self._on_store(session.store.state)
         self._show_rows()
         self._on_facts()
         self.activity.tell(session.busy)
@@ -171,7 +171,7 @@ class RunsWidget(QWidget):
 
     def _show_rows(self) -> None:
         session = self.session
-        self.table.show_rows(session.rows, session.store_state, session.listing)
+        self.table.show_rows(session.store.rows, session.store.state, session.store.listing)
 
     def _on_facts(self) -> None:
         facts = self.session.facts
@@ -193,5 +193,5 @@ class RunsWidget(QWidget):
         self.session.reload(path_map=preferences.usable_path_map())
 
     def _forget_store(self) -> None:
-        preferences.forget_store(self.session.store_state.path)
+        preferences.forget_store(self.session.store.state.path)
         self.session.close_store()

@@ -41,7 +41,7 @@ class ShowPanel(QWidget):
         self.dataset = _combo("Validation datasets, then training datasets", self)
         self.iteration = IterationChooser(self)
         self.parameters = _combo("Segmentation: stored or computed, at which parameters", self)
-        self.backends = BackendSwitch(session.backends.values(), self)
+        self.backends = BackendSwitch(session.screen.choices.values(), self)
         self.open = QPushButton("Open", self)
         self.open.setToolTip(
             "Show raw, gt, prediction and segmentation on top of each other  Enter"
@@ -74,7 +74,7 @@ class ShowPanel(QWidget):
             (session.shown_changed, self._show_notes),
             (session.backend_changed, self.backends.set_backend),
         )
-        self.backends.set_backend(session.backend_name)
+        self.backends.set_backend(session.screen.name)
         self._refresh()
 
     def _form(self) -> QWidget:
