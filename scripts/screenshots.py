@@ -50,15 +50,6 @@ def side_by_side(viewer: Any, session: Session) -> None:
     session.show("side by side")
 
 
-def in_3d(viewer: Any, session: Session) -> None:
-    viewer.dims.ndisplay = 3
-    for layer in viewer.layers:
-        layer.visible = layer.name.endswith(("raw", "segmentation"))
-        if layer.name.endswith("segmentation") and hasattr(layer, "contour"):
-            layer.contour = 0
-    viewer.reset_view()
-
-
 def details(viewer: Any, session: Session) -> None:
     from napari_dacapo.commands import show_runs
 
@@ -70,12 +61,10 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
         os.environ["NAPARI_CONFIG"] = f"{home}/settings.yaml"
-        os.environ["XDG_CACHE_HOME"] = f"{home}/.cache"
         os.environ["XDG_CONFIG_HOME"] = f"{home}/.config"
         picture("mito_distance", "mito_distance", as_it_opens)
         picture("side_by_side", "mito_distance", side_by_side, iteration=900)
         picture("cell_affinities", "cell_affinities", as_it_opens)
-        picture("in_3d", "mito_distance", in_3d)
         picture("details", "mito_distance", details)
 
 

@@ -119,9 +119,9 @@ def wait_until_shown(session: Session) -> None:
     try:
         while not failures:
             QApplication.processEvents()
-            if session.store_state.status == "failed":
-                failures.append(session.store_state.problem)
-            elif session.facts is not None and session.on_screen() and not session.busy:
+            if session.store.state.status == "failed":
+                failures.append(session.store.state.problem)
+            elif not session.busy and session.screen.shows(session.selection):
                 break
             elif clock.elapsed() > PATIENCE:
                 failures.append("The run did not appear in time.")
