@@ -65,7 +65,9 @@ class Store:
         """Where it is, as one line: a path or the address of a database."""
         options = self.options
         if options.type == "mongo":
-            return f"{options.mongo_db_host}/{options.mongo_db_name}"
+            # Names of layers and links carry this: users and passwords must not be in it.
+            host = str(options.mongo_db_host).rpartition("@")[2].rpartition("://")[2]
+            return f"mongodb://{host.partition('/')[0]}/{options.mongo_db_name}"
         return str(options.runs_base_dir)
 
     @property

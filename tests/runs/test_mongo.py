@@ -1,0 +1,82 @@
+"""Runs whose configs and stats are in MongoDB: the same rows as from files."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+pytest.importorskip("pymongo")
+mongomock = pytest.importorskip("mongomock")
+
+from napari_dacapo.options import Options  # noqa: E402
+from napari_dacapo.runs import RunWatcher, Store, open_store  # noqa: E402
+from napari_dacapo.store import MongoConfigStore, MongoStatsStore  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return float(value) if isinstance(value, float) else value
+
+
+@pytest.fixture
+def in_database() -> Callable[[Path], Store]:
+    """Put configs and stats of a store of files into a database; arrays stay where they are."""
+
+    def fill(folder: Path) -> Store:
+        client = mongomock.MongoClient()
+        for path in (folder / "configs" / "runs").glob("*.yaml"):
+            client["dacapo"]["runs"].insert_one(yaml.load(path.read_bytes(), yaml.FullLoader))
+        for kind in ("training_stats", "validation_scores"):
+            for path in (folder / "stats" / kind).iterdir():
+                for record in pickle.loads(path.read_bytes()):
+                    client["dacapo"][kind].insert_one(_plain(record))
+        options = Options(
+            type="mongo", runs_base_dir=folder, mongo_db_name="dacapo",
+            mongo_db_host="mongodb://user:secret@server:27017",
+        )  # fmt: skip
+        store = Store(options)
+        store.config_store = MongoConfigStore(options, client)
+        store.stats_store = MongoStatsStore(options, client)
+        return store
+
+    return fill
+
+
+def test_rows_are_those_of_the_files(stores: Path, in_database: Callable[[Path], Store]) -> None:
+    # Written with numpy 2, whose pickles older numpys do not read.
+    folder = stores / "pypi-0.3.5-thresholds"
+    rows = [replace(row, last_change=None) for row in in_database(folder).rows()]
+    files = [replace(row, last_change=None) for row in open_store(folder).rows()]
+    assert rows == files
+
+
+def test_volumes_are_those_of_the_files(stores: Path, in_database: Callable[[Path], Store]) -> None:
+    run = in_database(stores / "pypi-0.3.5-thresholds").run("dist_thr_shim")
+    assert [volume.role for volume in run.volumes()] == ["raw", "gt", "prediction", "segmentation"]
+
+
+def test_passwords_are_in_no_name(stores: Path, in_database: Callable[[Path], Store]) -> None:
+    store = in_database(stores / "pypi-0.3.5-thresholds")
+    assert store.label == "mongodb://server:27017/dacapo"
+    assert store.name == "dacapo"
+    volumes = store.run("dist_thr_shim").volumes()
+    assert not any("secret" in volume.key for volume in volumes)
+
+
+def test_a_run_in_a_database_is_watched(stores: Path, in_database: Callable[[Path], Store]) -> None:
+    store = in_database(stores / "pypi-0.3.5-thresholds")
+    watcher = RunWatcher(store.run("dist_thr_shim"))
+    kinds = [event.kind for event in watcher.poll()]
+    assert (kinds.count("validation"), kinds[-1]) == (4, "finished")
+    assert watcher.poll() == []
