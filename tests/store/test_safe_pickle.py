@@ -120,7 +120,7 @@ def test_numpy_scalars(code: str) -> None:
         object(),
         ValueError("x"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_other_things_are_refused(value: object, protocol: int) -> None:
