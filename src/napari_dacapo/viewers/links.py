@@ -142,7 +142,7 @@ def make_link(
         )
     if live:
         host = _live_viewer()
-        client = prefix or host.get_viewer_url()
+        client = prefix or host.link_prefix
         if prefix is not None:
             host.volumes.allow_origin(prefix)
         state = live_state(shown, host.volumes)

@@ -12,6 +12,7 @@ import zarr
 from neuroglancer.static_file_server import StaticFileServer
 
 from napari_dacapo.runs import open_store
+from napari_dacapo.viewers.colormaps import COLORMAPS
 from napari_dacapo.viewers.links import _LIVE, make_link, stop_live_links
 from napari_dacapo.viewers.neuroglancer.backend import NeuroglancerBackend
 from napari_dacapo.viewers.neuroglancer.layers import layer_for, layer_json
@@ -47,11 +48,16 @@ def backend() -> Iterator[NeuroglancerBackend]:
         yield backend
 
 
-def plain(viewer: Any) -> None:
-    """Take away from the page all that is not data."""
+def bare(viewer: Any) -> None:
+    """Take away the frame of a page."""
     with viewer.config_state.txn() as config:
         config.show_ui_controls = False
         config.show_panel_borders = False
+
+
+def plain(viewer: Any) -> None:
+    """Take away from the page all that is not data."""
+    bare(viewer)
     viewer.change(
         lambda state: {
             **state,
@@ -277,9 +283,10 @@ def test_channels_of_affinities_are_red_green_and_blue(
     plain(backend.viewer)
     page.goto(backend.url)
     shown = at_voxels(screenshot(backend.viewer), prediction, view).astype(float) / 255
-    # Each darkens its own colour; on black, what is not darkened is clear.
-    colours = 0.1 + 0.9 * np.moveaxis(stored[:3, 16].astype(float), 0, -1)
-    expected = colours * (1 - colours.min(axis=-1, keepdims=True))
+    # Each darkens its own colour. (neuroglancer does not blend the lowest layer.)
+    darkest = [COLORMAPS[f"dacapo affinity {axis}"][0][1][i] for i, axis in enumerate("zyx")]
+    values = np.moveaxis(stored[:3, 16].astype(float), 0, -1)
+    expected = darkest + (1 - np.array(darkest)) * values
     np.testing.assert_allclose(shown, expected, atol=0.02)
 
 
@@ -293,21 +300,20 @@ def test_a_live_update_changes_the_pixels_and_nothing_else(
     raw = by_role(run.volumes(), "raw")
     limits = (-0.3, 0.2)
     backend.show([raw, first])
-    view = looking_at(first, 6, replace(gray(raw), visible=False), gray(first, limits, opacity=0.9))
+    view = looking_at(first, 6, replace(gray(raw), visible=False), gray(first, limits, opacity=1.0))
     backend.set_view(view)
     plain(backend.viewer)
     page.goto(backend.url)
     before = at_voxels(screenshot(backend.viewer), first, view)[..., 0]
 
     # The user moves one plane on, in the page.
+    begin = backend.viewer.raw_state["position"]
     page.mouse.move(450, 350)
     page.mouse.wheel(0, 60)
-    page.wait_for_function("() => true")
-    moved = _settled(backend, page)
+    moved = _moved(backend, page, begin)
     backend.show([second])
     state = backend.viewer.raw_state
     assert state["position"] == moved["position"]
-    assert state["position"] != before.tolist()
     plane = int(state["position"][0] - 1200 / 40)
     assert plane != 6
 
@@ -316,16 +322,15 @@ def test_a_live_update_changes_the_pixels_and_nothing_else(
         i: zarr.open_array(v.source.path, mode="r")[0]  # type: ignore[union-attr]
         for i, v in ((10, first), (20, second))
     }
-    np.testing.assert_allclose(before, scaled(values[10][6], *limits) * 0.9, atol=2)
-    np.testing.assert_allclose(after, scaled(values[20][plane], *limits) * 0.9, atol=2)
+    np.testing.assert_allclose(before, scaled(values[10][6], *limits), atol=2)
+    np.testing.assert_allclose(after, scaled(values[20][plane], *limits), atol=2)
     assert [layer["name"] for layer in state["layers"]] == [
         raw.identity.label, first.identity.label,
     ]  # fmt: skip
 
 
-def _settled(backend: NeuroglancerBackend, page: Page) -> dict[str, Any]:
+def _moved(backend: NeuroglancerBackend, page: Page, begin: list[float]) -> dict[str, Any]:
     """Return the state once the page has told of the user's move."""
-    begin = backend.viewer.raw_state["position"]
     for _ in range(600):
         if backend.viewer.raw_state["position"] != begin:
             return backend.viewer.raw_state
@@ -362,8 +367,10 @@ def test_an_exported_live_link_opens_in_the_bundled_client(
 ) -> None:
     raw = by_role(aniso_volumes, "raw")
     try:
-        view = _opened(make_link([raw]), page, raw, 9)
-        shown = at_voxels(screenshot(_LIVE.viewer), raw, view)
+        link = make_link([raw])
+        bare(_LIVE.viewer.link_page)  # type: ignore[union-attr]
+        view = _opened(link, page, raw, 9)
+        shown = at_voxels(screenshot(_LIVE.viewer.link_page), raw, view)  # type: ignore[union-attr]
     finally:
         stop_live_links()
     stored = zarr.open_array(stores / "data/aniso_val.zarr/raw", mode="r")
@@ -376,20 +383,21 @@ def test_an_exported_static_link_opens_in_the_bundled_client(
     store = open_store(stores / "main", path_map={"/nrs/demo/dacapo-data": str(stores / "data")})
     raw, prediction = by_role(aniso_volumes, "raw"), by_role(aniso_volumes, "prediction")
     viewer = OwnViewer()
+    bare(viewer.link_page)
     try:
         with StaticFileServer(str(stores), bind_address="127.0.0.1", daemon=True) as public:
             link = make_link(
-                [raw, prediction], live=False, prefix=viewer.get_viewer_url(),
+                [raw, prediction], live=False, prefix=viewer.link_prefix,
                 url_map={str(stores): public}, store=store,
             )  # fmt: skip
             link.state["layers"][1]["visible"] = False
             view = _opened(link, page, raw, 9)
-            raw_shown = at_voxels(screenshot(viewer), raw, view)
+            raw_shown = at_voxels(screenshot(viewer.link_page), raw, view)
             link.state["layers"][0]["visible"] = False
             link.state["layers"][1].pop("visible")
             link.state["layers"][1] |= {"opacity": 1.0, "shader": GRAY}
             view = _opened(link, page, prediction, 5)
-            shown = at_voxels(screenshot(viewer), prediction, view)
+            shown = at_voxels(screenshot(viewer.link_page), prediction, view)
     finally:
         viewer.close()
     stored = zarr.open_array(stores / "data/aniso_val.zarr/raw", mode="r")
@@ -416,9 +424,6 @@ def _opened(link: Any, page: Page, volume: Volume, plane: int) -> ViewState:
     link.state["crossSectionBackgroundColor"] = "#000000"
     page.goto("about:blank")
     page.goto(link_to(link.state, link.url.partition("#")[0]))
-    page.add_style_tag(content=".neuroglancer-viewer-top-row { display: none !important; }")
-    page.evaluate("() => { window.viewer.uiConfiguration.showUIControls.value = false;"
-                  " window.viewer.uiConfiguration.showPanelBorders.value = false; }")  # fmt: skip
     return view
 
 

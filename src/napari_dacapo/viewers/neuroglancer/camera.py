@@ -23,6 +23,7 @@ __all__ = [
     "Layout",
     "camera_from_view",
     "first_camera",
+    "metres",
     "spatial_dimensions",
     "view_from_camera",
 ]
@@ -100,7 +101,7 @@ def camera_from_view(
     height = CANVAS_HEIGHT if view.canvas_size is None else view.canvas_size[0]
     default: Layout = "3d" if view.ndisplay == 3 else "4panel" if len(sizes) > 2 else "xy"
     camera: Json = {
-        "dimensions": {name: [_metres(size), "m"] for name, size in sizes.items()},
+        "dimensions": {name: [metres(size), "m"] for name, size in sizes.items()},
         "displayDimensions": displayed,
         "position": [place.get(name, 0.0) / size for name, size in sizes.items()],
         "crossSectionScale": per_pixel,
@@ -154,13 +155,9 @@ def view_from_camera(
     )
 
 
-def _metres(nanometres: float) -> float:
-    # Through text, so that 4 nm is 4e-9 and not 4.000000000000001e-9.
-    return (
-        float(f"{float(nanometres)!r}e-9")
-        if "e" not in repr(float(nanometres))
-        else (float(nanometres) * 1e-9)
-    )
+def metres(nanometres: float) -> float:
+    """Return nanometres as metres; 4 as 4e-9 and not as 4.000000000000001e-9."""
+    return float(f"{float(nanometres):.15g}e-9") if 1e-4 <= nanometres < 1e15 else nanometres * 1e-9
 
 
 def _sizes(dimensions: Any) -> dict[str, float]:

@@ -8,7 +8,6 @@ in the world is written into the link.
 from __future__ import annotations
 
 import json
-import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from napari_dacapo.errors import LinkError
+from napari_dacapo.viewers.neuroglancer.camera import metres
 from napari_dacapo.viewers.neuroglancer.zarr_metadata import (
     client_axis_names,
     override_v2,
@@ -82,7 +82,7 @@ def public_source(
         )
     seen = _as_seen(volume, source)
     suffix = "zarr3" if source.format == "zarr3" else "zarr2"
-    return seen, [{"url": f"{url.rstrip('/')}/|{suffix}:", "transform": _transform(seen)}]
+    return seen, [{"url": f"{url.rstrip('/')}/|{suffix}:", "transform": _transform(seen, source)}]
 
 
 def local_path(url: str, url_map: Mapping[str, str]) -> Path | None:
@@ -139,24 +139,50 @@ def _as_seen(volume: Volume, source: ArraySource) -> Volume:
 
 
 def _metadata(source: ArraySource) -> dict[str, Any]:
-    path = source.path / _FILES[source.format]
+    return _json(source.path / _FILES[source.format]) or {}
+
+
+def _json(path: Path) -> dict[str, Any] | None:
     try:
         with open(path, "rb") as file:
             stored = json.loads(file.read(_MAX_METADATA_BYTES))
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, RecursionError) as error:
         raise LinkError(f"{path} cannot be read: {error!s:.200}", path=path) from error
     return stored if isinstance(stored, dict) else {}
 
 
-def _transform(volume: Volume) -> Json:
+def _stored_axis_names(source: ArraySource, rank: int) -> list[str]:
+    """Return the names that the client gives to an array's axes before we say better ones."""
+    if source.format == "zarr3":
+        said, prefix = _metadata(source).get("dimension_names"), "dim_"
+    else:
+        said, prefix = (_json(source.path / ".zattrs") or {}).get("_ARRAY_DIMENSIONS"), "d"
+    given = said if isinstance(said, list) and len(said) == rank else [None] * rank
+    names: list[str] = []
+    for index, name in enumerate(given):
+        free, number = (name, 0) if isinstance(name, str) else (f"{prefix}{index}", index)
+        while free in names:
+            number += 1
+            free = f"{name}{number}" if isinstance(name, str) else f"{prefix}{number}"
+        names.append(free)
+    return names
+
+
+def _transform(volume: Volume, source: ArraySource) -> Json:
     """Return where the array lies: voxel size, and the corner of its first voxel."""
     names = client_axis_names(volume)
     n_other = len(names) - len(volume.spatial_axes)
-    output: dict[str, list[Any]] = {name: [1, ""] for name in names[:n_other]}
+    scales: list[list[Any]] = [[1, ""] for _ in range(n_other)]
+    scales += [[metres(size), "m"] for size in volume.voxel_size]
     begin = [0.0] * n_other
-    for name, size, offset in zip(names[n_other:], volume.voxel_size, volume.offset, strict=True):
-        output[name] = [float(f"{size:.12g}e-9") if math.log10(size) < 5 else size * 1e-9, "m"]
-        begin.append(offset / size)
+    begin += [o / v for o, v in zip(volume.offset, volume.voxel_size, strict=True)]
     rank = len(names)
-    matrix = [[float(i == j) for j in range(rank)] + [begin[i]] for i in range(rank)]
-    return {"outputDimensions": output, "matrix": matrix}
+    stored = _stored_axis_names(source, rank)
+    return {
+        "outputDimensions": dict(zip(names, scales, strict=True)),
+        # By name, and with the voxel size: the client takes stored voxels for units of 1.
+        "inputDimensions": dict(zip(stored, scales, strict=True)),
+        "matrix": [[float(i == j) for j in range(rank)] + [begin[i]] for i in range(rank)],
+    }

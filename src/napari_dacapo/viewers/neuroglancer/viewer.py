@@ -56,6 +56,10 @@ class _ViewerServer(Server):  # type: ignore[misc]
         self.loop.stop()
 
 
+class _LinkPage(viewer_base.UnsynchronizedViewerBase):  # type: ignore[misc]
+    """What the server knows of pages that were opened with a link: how they are set up."""
+
+
 class OwnViewer(neuroglancer.Viewer):  # type: ignore[misc]
     """A :class:`neuroglancer.Viewer` that owns its servers.
 
@@ -73,6 +77,8 @@ class OwnViewer(neuroglancer.Viewer):  # type: ignore[misc]
     ----------
     volumes : VolumeServer
         Serves volumes to this viewer's client.
+    link_page : neuroglancer viewer
+        Stands for the pages at :attr:`link_prefix`.
 
     Raises
     ------
@@ -96,6 +102,8 @@ class OwnViewer(neuroglancer.Viewer):  # type: ignore[misc]
         )
         self._own_server = _ViewerServer(bind_address, bind_port, new_token())
         self._own_server.viewers[self.token] = self
+        self.link_page = _LinkPage(token=new_token(), allow_credentials=False)
+        self._own_server.viewers[self.link_page.token] = self.link_page
         self._origin = f"http://{url_host(bind_address)}:{self._own_server.port}"
         origins = {self._origin}
         if is_loopback(bind_address):
@@ -108,6 +116,11 @@ class OwnViewer(neuroglancer.Viewer):  # type: ignore[misc]
     def get_viewer_url(self) -> str:
         """Return the address of the page."""
         return f"{self._origin}/v/{self.token}/"
+
+    @property
+    def link_prefix(self) -> str:
+        """Address of a page whose state is in its link and not in this viewer."""
+        return f"{self._origin}/v/{self.link_page.token}/"
 
     def defer_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Call something on the thread of the server."""
