@@ -44,7 +44,10 @@ def look_alike(viewer: Any, layers: Iterable[Any], load: Callable[[Path], Any]) 
     for layer in layers:
         _, settings, kind = layer.as_layer_data_tuple()
         path = layer.metadata["napari-dacapo"]["source"]
-        viewer.add_layer(Layer.create(load(Path(path)), {**settings, "metadata": {}}, kind))
+        alike = Layer.create(load(Path(path)), {**settings, "metadata": {}}, kind)
+        if kind == "labels":
+            alike.contour = layer.contour  # which layer data cannot say
+        viewer.add_layer(alike)
 
 
 def measure() -> Iterable[Row]:
