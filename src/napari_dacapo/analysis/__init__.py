@@ -9,11 +9,24 @@ if TYPE_CHECKING:
     from napari_dacapo.analysis.blocks import clear_memo, set_memo_size
     from napari_dacapo.analysis.methods import Method, method_for
     from napari_dacapo.analysis.postprocess import segment
+    from napari_dacapo.analysis.scores import binary_scores, instance_scores, score
 
-__all__ = ["Method", "clear_memo", "method_for", "segment", "set_memo_size"]
+__all__ = [
+    "Method",
+    "binary_scores",
+    "clear_memo",
+    "instance_scores",
+    "method_for",
+    "score",
+    "segment",
+    "set_memo_size",
+]
 
 _HOMES = {
     "Method": "methods",
+    "binary_scores": "scores",
+    "instance_scores": "scores",
+    "score": "scores",
     "clear_memo": "blocks",
     "method_for": "methods",
     "segment": "postprocess",
