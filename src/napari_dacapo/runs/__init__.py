@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_dacapo.runs.best import BestScore, BestScoreValue, find_best
+    from napari_dacapo.runs.best import BestScoreValue, find_best
+    from napari_dacapo.runs.best_score import BestScore
     from napari_dacapo.runs.criteria import Criterion, criteria_for
     from napari_dacapo.runs.datasets import Dataset
     from napari_dacapo.runs.datasplit import DataSplit
@@ -59,7 +60,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BestScore": "best",
+    "BestScore": "best_score",
     "BestScoreValue": "best",
     "CheckpointEvent": "events",
     "Criterion": "criteria",
