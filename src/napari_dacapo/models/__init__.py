@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_dacapo.models.bulk import predict_to_zarr
     from napari_dacapo.models.checkpoints import Weights, load_checkpoint
     from napari_dacapo.models.live import LivePrediction
-    from napari_dacapo.models.predict import predict
+    from napari_dacapo.models.prediction import predict
     from napari_dacapo.models.weights_store import LocalWeightsStore, create_weights_store
 
 __all__ = [
@@ -39,7 +39,7 @@ _HOMES = {
     "build_model": "build",
     "create_weights_store": "weights_store",
     "load_checkpoint": "checkpoints",
-    "predict": "predict",
+    "predict": "prediction",
     "predict_to_zarr": "bulk",
     "set_block_cache_size": "block_cache",
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_dacapo.models.checkpoints import Dialect, Weights
 
-__all__ = ["Model", "build_model", "load_weights"]
+__all__ = ["Model", "build_model", "check_fits", "load_weights"]
 
 Shape = tuple[int, ...]
 
@@ -204,16 +204,13 @@ def _differences(model: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     return lines
 
 
-def load_weights(model: nn.Module, weights: Weights) -> None:
-    """Fill a network from a checkpoint, which must fit it in every key and shape.
-
-    A network without memory of its own (built on torch's device "meta") takes
-    over the checkpoint's tensors.
+def check_fits(model: nn.Module, weights: Weights) -> None:
+    """Compare a checkpoint with a network, key by key and shape by shape.
 
     Raises
     ------
     CheckpointError
-        If it does not; the message lists the keys that differ.
+        If they differ; the message lists the keys.
     """
     different = _differences(model, weights.model)
     if different:
@@ -225,5 +222,19 @@ def load_weights(model: nn.Module, weights: Weights) -> None:
             todo="Was the run's config changed after training?",
             path=weights.path,
         )
+
+
+def load_weights(model: nn.Module, weights: Weights) -> None:
+    """Fill a network from a checkpoint, which must fit it in every key and shape.
+
+    A network without memory of its own (built on torch's device "meta") takes
+    over the checkpoint's tensors.
+
+    Raises
+    ------
+    CheckpointError
+        If it does not fit; the network is not changed then.
+    """
+    check_fits(model, weights)
     on_meta = any(parameter.is_meta for parameter in model.parameters())
     model.load_state_dict(weights.model, strict=True, assign=on_meta)

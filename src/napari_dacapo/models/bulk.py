@@ -13,7 +13,7 @@ from napari_dacapo.errors import PredictionError
 from napari_dacapo.models.engines import on_cluster, on_threads
 from napari_dacapo.models.journal import Journal
 from napari_dacapo.models.ome_output import Image, plan_image, write_json
-from napari_dacapo.models.predict import explain, source_of
+from napari_dacapo.models.prediction import explain, source_of
 from napari_dacapo.models.source import PredictionSource, assemble
 
 if TYPE_CHECKING:

@@ -92,6 +92,14 @@ def _read(path: Path) -> bytes:
         raise _fail(path, f"it cannot be read ({error}).") from error
 
 
+def _reason(error: Exception) -> str:
+    """Return what torch found wrong, without its advice to load the file unsafely."""
+    text = str(error).strip()
+    found = text.partition("WeightsUnpickler error:")[2] or text
+    reason = found.strip().partition("\n")[0]
+    return type(error).__name__ if "weights_only" in reason or not reason else reason
+
+
 def _state_dict(value: Any, path: Path) -> dict[str, torch.Tensor]:
     if not isinstance(value, Mapping) or not value:
         raise _fail(path, "it holds no state of a model.")
@@ -131,8 +139,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Weights:
         with _LOADING, torch.serialization.safe_globals([(_StandIn, _WEIGHTS_NAME)]):
             content = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises what it likes on damaged files
-        reason = str(error).strip().partition("\n")[0]
-        raise _fail(path, f"torch refused it ({reason}).") from error
+        raise _fail(path, f"torch refused it ({_reason(error)}).") from error
     parts = vars(content) if isinstance(content, _StandIn) else content
     if not isinstance(parts, Mapping) or "model" not in parts:
         raise _fail(path, "it has no entry 'model'.", "Choose a file of checkpoints/iterations.")

@@ -90,6 +90,7 @@ def on_cluster(
     parts: Sequence[T],
     *shared: Any,
     cancelled: Callable[[], bool],
+    timeout: str = "10s",
 ) -> Iterator[tuple[T, int]]:
     """Do all parts on the workers of a dask.distributed scheduler.
 
@@ -105,6 +106,8 @@ def on_cluster(
         Sent once to every worker.
     cancelled : callable
         Asked after each part.
+    timeout : str
+        How long to wait for the scheduler to answer.
     """
     import distributed
 
@@ -113,7 +116,7 @@ def on_cluster(
     as_completed: Any = distributed.as_completed
     own = isinstance(scheduler, str)
     try:
-        client: Any = connect(scheduler, timeout="10s") if own else scheduler
+        client: Any = connect(scheduler, timeout=timeout) if own else scheduler
     except (OSError, ValueError) as error:
         raise PredictionError(
             f"There is no dask scheduler at {scheduler} ({error}).",

@@ -65,8 +65,11 @@ class Journal:
                 todo="Choose another place.",
                 path=folder,
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("a+b")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("a+b")
+        except OSError as error:
+            raise self._cannot_write(error) from error
         self._lock()
         self._read()
         if self._file.tell() == 0:
@@ -85,9 +88,19 @@ class Journal:
         self.done[key] = n_bytes
 
     def _append(self, entry: dict[str, Any]) -> None:
-        self._file.write(json.dumps(entry).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.write(json.dumps(entry).encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: OSError) -> PredictionError:
+        return PredictionError(
+            f"Cannot write to {self._path.parent}: {error}.",
+            todo="Check the space and permissions there.",
+            path=self._path.parent,
+        )
 
     def _check_name(self, name: str) -> None:
         with self._path.open("rb") as file:

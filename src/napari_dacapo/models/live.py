@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from napari_dacapo.errors import PredictionError
 from napari_dacapo.models.block_queue import BlockQueue
-from napari_dacapo.models.predict import source_of
+from napari_dacapo.models.prediction import source_of
 from napari_dacapo.models.source import PredictionSource, assemble
 from napari_dacapo.models.tiling import Span
 

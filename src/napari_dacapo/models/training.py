@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_dacapo.errors import CheckpointError
-from napari_dacapo.models.build import Model, build_model, load_weights
+from napari_dacapo.models.build import Model, build_model, check_fits, load_weights
 from napari_dacapo.models.checkpoints import Dialect, Weights, dialect_of
 from napari_dacapo.models.dialects import canonical, parameter_order, reorder, translate
 
@@ -52,8 +52,9 @@ def resume(model: Model, optimizer: torch.optim.Optimizer, weights: Weights) -> 
     CheckpointError
         If the checkpoint does not fit; then neither is changed.
     """
-    state = _optimizer_state(model, optimizer, weights)
     translated = Weights(translate(weights.model, model), {}, weights.sha256, weights.path)
+    check_fits(model, translated)
+    state = _optimizer_state(model, optimizer, weights)
     load_weights(model, translated)
     if state is not None:
         optimizer.load_state_dict(state)

@@ -350,6 +350,7 @@ def _volume(
         identity=Identity(run.name, raw.identity.dataset, "live", iteration, store=store),
         revision=source.name,
         channel_names=names if len(names) == source.n_channels else (),
+        class_names=dict(enumerate(getattr(task, "class_names", ()))),
         value_range=_VALUE_RANGES.get(task.kind),
         notes=tuple(dict.fromkeys((*raw.notes, *notes))),
     )
