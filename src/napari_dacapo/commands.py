@@ -42,12 +42,10 @@ def open_training_run(viewer: napari.viewer.Viewer) -> None:
     viewer : napari.viewer.Viewer
         Where it opens; the dock "Runs" is shown, too.
     """
-    from qtpy.QtWidgets import QApplication
-
     from napari_dacapo import preferences
-    from napari_dacapo.widgets.open_dialog import OpenDialog
+    from napari_dacapo.widgets.open_dialog import OpenDialog, main_window
 
-    dialog = OpenDialog(preferences.recent_stores(), QApplication.activeWindow())
+    dialog = OpenDialog(preferences.recent_stores(), main_window())
 
     def open_chosen() -> None:
         show_runs(viewer).open_store(dialog.store(), run=dialog.run(), show=True)

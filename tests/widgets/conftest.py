@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,6 +69,13 @@ def _preferences(
     settings._clear_plugin_settings_cache()
     yield
     settings._clear_plugin_settings_cache()
+
+
+@pytest.fixture
+def qtbot(qtbot: QtBot) -> QtBot:
+    """Patient on busy computers; nothing waits longer than it must."""
+    qtbot.waitUntil = partial(qtbot.waitUntil, timeout=60_000)
+    return qtbot
 
 
 @pytest.fixture

@@ -45,6 +45,12 @@ def test_texts_of_a_run() -> None:
     }
 
 
+def test_large_numbers_of_iterations_are_shortened_and_told_in_full() -> None:
+    row = replace(ROW, iteration=99_999, num_iterations=1_250_000)
+    assert COLUMN["iterations"].text(row) == "99999 / 1250k"
+    assert "99999 of 1250000" in COLUMN["iterations"].tooltip(row)
+
+
 def test_a_broken_run_says_why_and_no_zeros() -> None:
     said = texts(BROKEN)
     assert said["name"] == "torn"

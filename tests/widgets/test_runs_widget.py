@@ -274,10 +274,10 @@ def test_slow_work_is_announced_and_can_be_cancelled(
     go_on, entered = threading.Event(), threading.Event()
     warm = showing.warm
 
-    def slow(volume: Any) -> None:
+    def slow(volume: Any, place: Any) -> None:
         entered.set()
         assert go_on.wait(30)
-        warm(volume)
+        warm(volume, place)
 
     monkeypatch.setattr(showing, "warm", slow)
     select(qtbot, demo_dock, "mito_distance")

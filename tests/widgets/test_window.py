@@ -56,11 +56,11 @@ def test_the_manifest_leads_to_a_dock_that_opens_runs(
     def shown() -> set[int | None]:
         return {layer.metadata[KEY]["iteration"] for layer in window_viewer.layers}
 
-    qtbot.waitUntil(lambda: len(window_viewer.layers) == 4, timeout=20_000)
+    qtbot.waitUntil(lambda: len(window_viewer.layers) == 4)
     assert shown() == {None, 1500}
     page: Any = dock.panels["show"]
     page.iteration.before.click()
-    qtbot.waitUntil(lambda: shown() == {None, 1200}, timeout=20_000)
+    qtbot.waitUntil(lambda: shown() == {None, 1200})
     picture = np.asarray(window_viewer.screenshot(canvas_only=True, flash=False))
     assert len(np.unique(picture[..., :3].reshape(-1, 3), axis=0)) > 100
 
@@ -105,7 +105,7 @@ def test_open_training_run_asks_for_a_run_and_shows_it_with_the_dock(
     qtbot.waitUntil(lambda: len(dialog.session.store.rows) == 2 and dialog.session.busy == "")
     dialog.table.view.select("cell_affinities")
     dialog.accept()
-    qtbot.waitUntil(lambda: len(window_viewer.layers) == 9, timeout=20_000)
+    qtbot.waitUntil(lambda: len(window_viewer.layers) == 9)
     dock = dock_of(qtbot, window_viewer)
     assert dock.isVisible()
     assert dock.session.selection.run == "cell_affinities"

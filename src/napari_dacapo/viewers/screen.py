@@ -49,9 +49,13 @@ class Screen:
     @property
     def backend(self) -> Backend:
         """The chosen backend, made if need be."""
-        if self.name not in self._made:
-            self._made[self.name] = self.choice.make()
-        return self._made[self.name]
+        return self.made(self.name)
+
+    def made(self, name: str) -> Backend:
+        """Return a backend by its name, chosen or not, made if need be."""
+        if name not in self._made:
+            self._made[name] = self.choices[name].make()
+        return self._made[name]
 
     def use(self, name: str) -> bool:
         """Choose a backend; return whether that changed anything."""
@@ -64,6 +68,13 @@ class Screen:
         """Whether the chosen backend shows the run and dataset of a selection."""
         backend = self._made.get(self.name)
         return backend is not None and _shows(backend, selection)
+
+    def place(self, selection: Selection) -> dict[str, float]:
+        """Return where one looks, in nanometres by axis; empty if the selection is not shown."""
+        if not self.shows(selection):
+            return {}
+        view = self.backend.get_view()
+        return dict(zip(view.axes, view.position, strict=True))
 
     def take(self, portion: Portion, selection: Selection, arrangement: Arrangement | None) -> str:
         """Show a portion of a selection, or exchange what it stands for.

@@ -211,10 +211,11 @@ class Session:
             self.failed.emit(self.facts.problem)
             return
         run, selection, choice = self.facts.run, self.selection, self.screen.choice
+        place = self.screen.place(selection)
 
         def work(cancelled: Event) -> Iterator[Portion]:
             choice.prepare()
-            yield from portions(run, selection)
+            yield from portions(run, selection, place)
 
         def take(portion: Portion) -> None:
             problem = self.screen.take(portion, selection, arrangement)

@@ -12,7 +12,7 @@ from napari_dacapo.errors import ArrayNotFoundError
 from napari_dacapo.runs.selection import select_volumes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from napari_dacapo.runs import Run
     from napari_dacapo.viewers.selection import Selection
@@ -53,11 +53,20 @@ class Portion:
     pending: str = ""
 
 
-def portions(run: Run, selection: Selection) -> Iterator[Portion]:
+def portions(run: Run, selection: Selection, place: Mapping[str, float]) -> Iterator[Portion]:
     """Yield the volumes of a selection, those that must be computed last.
 
     Meant for a thread of its own: a computed volume is yielded when the part
     that a viewer asks for first has been computed.
+
+    Parameters
+    ----------
+    run : Run
+        The selected run.
+    selection : Selection
+        What of it.
+    place : mapping of str to float
+        Where one looks, see :func:`warm`.
 
     Raises
     ------
@@ -82,22 +91,32 @@ def portions(run: Run, selection: Selection) -> Iterator[Portion]:
     pending = f"Computing the segmentation of iteration {selection.iteration}…" if slow else ""
     yield Portion(ready, identities, missing, notes, first=True, last=not slow, pending=pending)
     for i, volume in enumerate(slow, 1):
-        warm(volume)
+        warm(volume, place)
         yield Portion((volume,), identities, missing, notes, first=False, last=i == len(slow))
 
 
-def warm(volume: Volume) -> None:
+def warm(volume: Volume, place: Mapping[str, float]) -> None:
     """Compute what a viewer asks for first, so that it need not wait.
 
-    Small volumes are computed as a whole, of larger ones the plane in the
-    middle: results stay in the memory of the post-processing.
+    Small volumes are computed as a whole, of larger ones the plane that is
+    looked at: results stay in the memory of the post-processing.
+
+    Parameters
+    ----------
+    volume : Volume
+        Something that is computed.
+    place : mapping of str to float
+        Where one looks, in nanometres, by axis; the middle where it says nothing.
     """
     if prod(volume.shape) <= WHOLE:
         np.asarray(volume.data)
         return
     axis = len(volume.shape) - len(volume.spatial_shape)
-    middle = volume.shape[axis] // 2
-    np.asarray(volume.data[(slice(None),) * axis + (middle,)])
+    size, step, corner = volume.spatial_shape[0], volume.voxel_size[0], volume.offset[0]
+    looked_at = place.get(volume.spatial_axes[0])
+    index = size // 2 if looked_at is None else int((looked_at - corner) // step)
+    plane = min(max(index, 0), size - 1)
+    np.asarray(volume.data[(slice(None),) * axis + (plane,)])
 
 
 def stale_slots(shown: Iterable[Volume], wanted: Iterable[Identity]) -> list[str]:
@@ -114,6 +133,7 @@ def stale_slots(shown: Iterable[Volume], wanted: Iterable[Identity]) -> list[str
         if volume.identity.iteration is not None
         and volume.identity.slot not in kept
         and volume.identity.role in ("prediction", "segmentation")
+        and not volume.identity.variant_slot  # snapshots and live ones belong to no validation
         and (volume.identity.store, volume.identity.run, volume.identity.dataset) in places
     ]
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
 from superqt import QLabeledSlider
 from superqt.utils import signals_blocked
 
 from napari_dacapo.viewers.selection import nearest, step
-
-if TYPE_CHECKING:
-    from qtpy.QtWidgets import QAbstractSlider
 
 __all__ = ["IterationChooser", "stop"]
 
@@ -53,7 +48,7 @@ class IterationChooser(QWidget):
         self.before = self._button("◀", "Iteration before  [")
         self.after = self._button("▶", "Iteration after  ]")
         self.best = self._button("★", "")
-        self.slider: QAbstractSlider = QLabeledSlider(Qt.Orientation.Horizontal, self)
+        self.slider = QLabeledSlider(Qt.Orientation.Horizontal, self)
         self.slider.setToolTip("Validated iterations; keys [ and ] step through them")
         self.slider.setAccessibleName("Validated iteration")
         self.slider.valueChanged.connect(self._on_moved)
@@ -96,7 +91,11 @@ class IterationChooser(QWidget):
             self.slider.setRange(*((iterations[0], iterations[-1]) if iterations else (0, 0)))
             self.slider.setValue(current if current is not None else 0)
             self.slider.setPageStep(max(2, (self.slider.maximum() - self.slider.minimum()) // 5))
+        # No iteration is not iteration 0.
+        mode = QLabeledSlider.EdgeLabelMode
+        self.slider.setEdgeLabelMode(mode.LabelIsValue if usable else mode.NoLabel)
         self.setEnabled(usable)
+        self.setToolTip("" if usable else "Nothing was validated")
         self.before.setEnabled(usable and current != iterations[0])
         self.after.setEnabled(usable and current != iterations[-1])
         self.best.setEnabled(usable and self._best is not None and current != self._best)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout
+from qtpy.QtWidgets import QApplication, QDialog, QDialogButtonBox, QMainWindow, QVBoxLayout
 
 from napari_dacapo import preferences
 from napari_dacapo.viewers.session import Session
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     from napari_dacapo.viewers.open_store import StoreState
 
-__all__ = ["OpenDialog"]
+__all__ = ["OpenDialog", "main_window"]
+
+
+def main_window() -> QWidget | None:
+    """Return the window that the user works in; a dialog takes its look from it."""
+    windows = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow)]
+    visible = [window for window in windows if window.isVisible()]
+    return QApplication.activeWindow() or next(iter(visible), None)
 
 
 class OpenDialog(QDialog):

@@ -131,7 +131,11 @@ def _state_tooltip(row: RunRow) -> str:
 def _iterations_text(row: RunRow) -> str:
     if row.state == "broken":
         return NOTHING
-    return f"{row.iteration} / {row.num_iterations}"
+    return f"{_count(row.iteration)} / {_count(row.num_iterations)}"
+
+
+def _count(iterations: int) -> str:
+    return str(iterations) if iterations < 100_000 else f"{iterations / 1000:.4g}k"
 
 
 def _iterations_tooltip(row: RunRow) -> str:
@@ -212,7 +216,7 @@ def _finite(value: float | None) -> SortKey:
 
 
 COLUMNS = (
-    Column("name", "Name", 0, 16, lambda r: r.name, lambda r: natural(r.name), _name_tooltip),
+    Column("name", "Name", 0, 10, lambda r: r.name, lambda r: natural(r.name), _name_tooltip),
     Column(
         "task",
         "Task",
@@ -231,8 +235,8 @@ COLUMNS = (
         lambda r: natural(r.architecture) if r.architecture else None,
         lambda r: r.architecture or r.problem or "",
     ),
-    Column("state", "State", 1, 12, lambda r: r.state, lambda r: (r.state,), _state_tooltip),
-    Column("iterations", "Iterations", 2, 13, _iterations_text, _share, _iterations_tooltip, True),
+    Column("state", "State", 1, 20, lambda r: r.state, lambda r: (r.state,), _state_tooltip),
+    Column("iterations", "Iterations", 2, 12, _iterations_text, _share, _iterations_tooltip, True),
     Column(
         "loss",
         "Last loss",
@@ -241,7 +245,6 @@ COLUMNS = (
         lambda r: _number(r.loss),
         lambda r: _finite(r.loss),
         _loss_tooltip,
-        True,
     ),
     Column("best_score", "Best score", 3, 16, _score_text, _score_key, _score_tooltip),
     Column(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RunView"]
 
 KEYS = [column.key for column in COLUMNS]
-PADDING = 14
+PADDING = 10
 
 
 class RunView(QTreeView):
