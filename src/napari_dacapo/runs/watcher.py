@@ -56,6 +56,8 @@ class RunWatcher:
         (see :mod:`napari_dacapo.runs.events`).
     event : SignalInstance
         Emits every event, after the signal of its kind.
+    looked : SignalInstance
+        Emits the list of events of each look, after them; empty if nothing is new.
 
     Examples
     --------
@@ -74,6 +76,7 @@ class RunWatcher:
     gone: ClassVar[Signal] = Signal(RunEvent)
     problem: ClassVar[Signal] = Signal(RunEvent)
     event: ClassVar[Signal] = Signal(RunEvent)
+    looked: ClassVar[Signal] = Signal(list)
 
     def __init__(
         self,

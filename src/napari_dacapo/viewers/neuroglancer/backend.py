@@ -150,18 +150,30 @@ class NeuroglancerBackend:
 
     def shown(self) -> list[Volume]:
         """Return the volumes on screen that came from this package, in order."""
-        return [volume for _, volume in self._shown(self.viewer.raw_state)]
+        return [volume for _, volume in self.shown_in(self.viewer.raw_state)]
 
     def shown_state(self) -> tuple[Json, list[tuple[Json, Volume]]]:
         """Return the whole state, and which of its layers show which volumes."""
         state = self.viewer.raw_state
-        return state, self._shown(state)
+        return state, self.shown_in(state)
+
+    def shown_in(self, state: Json) -> list[tuple[Json, Volume]]:
+        """Return which layers of a state of this viewer show which volumes, in order."""
+        by_prefix = {self.viewer.volumes.slot_prefix(slot): slot for slot in self._volumes}
+        found: list[tuple[Json, Volume]] = []
+        for layer in state.get("layers", ()):
+            urls = source_urls(layer)
+            for prefix, slot in by_prefix.items():
+                if any(url.startswith(prefix) for url in urls):
+                    found.append((layer, self._volumes[slot]))
+                    break
+        return found
 
     def arrange(self, arrangement: Arrangement) -> None:
         """Lay the volumes on top of each other, or each into a panel of its own."""
 
         def change(state: Json) -> Json:
-            shown = [str(layer["name"]) for layer, _ in self._shown(state)]
+            shown = [str(layer["name"]) for layer, _ in self.shown_in(state)]
             flat = len(state.get("displayDimensions", ())) < 3
             plane = "xy" if flat else "4panel"
             if arrangement == "stacked" or len(shown) < 2:
@@ -180,13 +192,13 @@ class NeuroglancerBackend:
             If nothing is shown yet.
         """
         state = self.viewer.raw_state
-        return view_of_state(state, self._shown(state))
+        return view_of_state(state, self.shown_in(state))
 
     def set_view(self, view: ViewState) -> None:
         """Take over camera and appearance from this or another backend."""
 
         def change(state: Json) -> Json:
-            shown = self._shown(state)
+            shown = self.shown_in(state)
             if not shown:
                 return state
             sizes = spatial_dimensions([volume for _, volume in shown])
@@ -225,17 +237,6 @@ class NeuroglancerBackend:
             if any(url.startswith(prefix) for url in source_urls(layer)):
                 return place
         return None
-
-    def _shown(self, state: Json) -> list[tuple[Json, Volume]]:
-        by_prefix = {self.viewer.volumes.slot_prefix(slot): slot for slot in self._volumes}
-        found: list[tuple[Json, Volume]] = []
-        for layer in state.get("layers", ()):
-            urls = source_urls(layer)
-            for prefix, slot in by_prefix.items():
-                if any(url.startswith(prefix) for url in urls):
-                    found.append((layer, self._volumes[slot]))
-                    break
-        return found
 
     def _say_notes(self, notes: Sequence[str]) -> None:
         """Say at the bottom of the page what is not as it seems."""
