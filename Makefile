@@ -15,8 +15,11 @@ help: ## Show this list
 demo: window-packages $(STAMP) ## Open napari with a real training run (a picture of it where there is no screen)
 	@$(VENV)/bin/napari-dacapo demo
 
+# Windows that share a screen take the keyboard from each other: the many tests of widgets run
+# without a screen, the few that need a real window or a browser one after the other.
 test: test-packages $(STAMP) ## Run all tests, in real windows and a real browser too
-	$(DISPLAYED) $(PY) -m pytest $(PYTEST_ARGS)
+	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "not window and not browser" $(PYTEST_ARGS)
+	$(DISPLAYED) $(PY) -m pytest -m "window or browser"
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(VENV)/bin/ruff check .
