@@ -7,6 +7,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Slow machines are no reason to fail; a build must not fail by chance, a developer may find more.
+settings.register_profile(
+    "napari-dacapo",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("napari-dacapo")
 
 # A layer touched from a wrong thread is an error here, not a rare crash at a user's.
 os.environ.setdefault("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
