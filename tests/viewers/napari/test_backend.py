@@ -201,6 +201,24 @@ def test_a_late_volume_goes_where_it_belongs(backend, viewer, run_volumes):
     assert roles(viewer) == ["raw", "gt", "prediction", "segmentation"]
 
 
+def test_affinities_give_way_to_a_segmentation_that_comes_later(backend, viewer, make_volume):
+    prediction = make_volume(
+        np.zeros((1, 4, 4, 4), "f4"),
+        ("c^", "z", "y", "x"),
+        "prediction",
+        channel_names=("(0, 0, 1)",),
+    )
+    segmentation = make_volume(np.zeros((4, 4, 4), "u8"), role="segmentation", kind="labels")
+    backend.show([prediction])
+    affinities = viewer.layers[0]
+    assert affinities.visible
+    backend.show([segmentation])
+    assert not affinities.visible
+    affinities.visible = True
+    backend.show([segmentation.with_(revision="2")])
+    assert affinities.visible, "switched on by the user, and left so"
+
+
 def test_layers_of_others_are_left_alone(backend, viewer, run_volumes):
     mine = viewer.add_image(np.zeros((4, 4)), name="dist_aniso · aniso_val · raw")
     backend.show(run_volumes(10))

@@ -242,6 +242,17 @@ def test_class_names_are_in_the_status_bar(make_volume, viewer):
     assert layer.colormap.map(np.array([7]))[0][3] == 1, "a value without a name is seen"
 
 
+def test_classes_of_any_value(make_volume):
+    elements = np.full((4, 4, 4), 2**40, "u8")
+    names = {0: "bg", 2**40: "far away"}
+    (layer,) = layers_of(
+        make_volume(elements, role="segmentation", kind="labels", class_names=names)
+    )
+    assert 2**40 not in layer.colormap.color_dict
+    assert layer.colormap.map(elements[0, 0])[0][3] == 1
+    assert list(layer.features["class"]) == ["bg", "far away"]
+
+
 def test_the_channel_of_a_mask_is_in_the_status_bar(run_volumes):
     (layer,) = layers_of(run_volumes()[1])
     assert list(layer.features["class"]) == ["background", "blob"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Labels
 
 from napari_dacapo.viewers.napari.colormaps import image_colormap, instance_colormap
-from napari_dacapo.viewers.napari.layers import METADATA_KEY
+from napari_dacapo.viewers.napari.layers import METADATA_KEY, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +66,7 @@ def _arrange(viewer: ViewerModel, layers: Sequence[Layer], arrangement: Arrangem
     slots: dict[tuple[str, str, str], set[str]] = {}
     for layer in layers:
         said = layer.metadata[METADATA_KEY]
-        row = slots.setdefault((said["store"], said["run"], said["dataset"]), set())
+        row = slots.setdefault(place(said), set())
         _enter_grid(layer, is_first=said["slot"] not in row)
         row.add(said["slot"])
     grid.shape = _grid_shape(viewer.canvas.size, [len(row) for row in slots.values()])

@@ -10,13 +10,13 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari.layers import Image, Labels, Layer
+from napari.layers import Layer
 
 from napari_dacapo.errors import ArrayNotFoundError
 from napari_dacapo.viewers.napari.arrange import STACKED, arrange_layers
-from napari_dacapo.viewers.napari.layers import METADATA_KEY, VOLUME_KEY, stack_layer_data
+from napari_dacapo.viewers.napari.exchange import copy_settings, exchange, finish
+from napari_dacapo.viewers.napari.layers import METADATA_KEY, VOLUME_KEY, place, stack_layer_data
 from napari_dacapo.viewers.napari.legend import update_legend
-from napari_dacapo.viewers.napari.settings import copy_settings
 from napari_dacapo.viewers.napari.view_state import get_view, set_view
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class NapariBackend:
         # gt is a line in planes and filled in 3-D; that is no news at each turn.
         warnings.filterwarnings("ignore", message="Contours are not displayed during 3D")
         for layer in self.layers():
-            _finish(layer)
+            finish(layer)
 
     def layers(self) -> list[Layer]:
         """Return the layers on screen that came from this package, in order."""
@@ -159,6 +159,8 @@ class NapariBackend:
                 for _, keywords, _ in data:
                     keywords["metadata"][METADATA_KEY]["run_notes"] = list(notes)
             self._show_one(volume, data)
+            if volume.role == "segmentation" and volume.identity.slot not in known:
+                self._give_way(place(data[0][1]["metadata"][METADATA_KEY]))
         if is_new and volumes:
             self._look_at([volume.identity.slot for volume in volumes])
             self.viewer.canvas.overlays.scale_bar.visible = True
@@ -205,33 +207,40 @@ class NapariBackend:
             channel = data[1]["metadata"][METADATA_KEY]["channel"]
             old = here.pop(channel, None)
             if old is None:
-                self.viewer.layers.insert(self._place(volume), Layer.create(*data))
-            elif not _exchange(old, data):
+                self.viewer.layers.insert(self._index(volume), Layer.create(*data))
+            elif not exchange(old, data):
                 self._replace(old, data)
         for layer in here.values():
             self.viewer.layers.remove(layer)
 
-    def _place(self, volume: Volume) -> int:
+    def _give_way(self, dataset: tuple[str, str, str]) -> None:
+        """Hide what a segmentation that has just come sums up, see `stack_layer_data`."""
+        for layer in self.layers():
+            said = layer.metadata[METADATA_KEY]
+            if said["gives_way"] and place(said) == dataset:
+                if STACKED in said:
+                    said[STACKED]["visible"] = False
+                else:
+                    layer.visible = False
+
+    def _index(self, volume: Volume) -> int:
         """Return the index of a new layer: above those of its dataset that belong below it."""
         height = _ROLES.index(volume.role)
-        place = len(self.viewer.layers)
+        index: int = len(self.viewer.layers)
         for i, layer in reversed(list(enumerate(self.viewer.layers))):
             said = layer.metadata.get(METADATA_KEY)
-            if said is None or said["dataset"] != volume.identity.dataset:
-                continue
-            if (said["store"], said["run"]) != (volume.identity.store, volume.identity.run):
+            if said is None or place(said) != place(volume.identity.as_dict()):
                 continue
             if _ROLES.index(said["role"]) <= height:
-                return int(i) + 1
-            place = int(i)
-        return place
+                return i + 1
+            index = i
+        return index
 
     def _replace(self, old: Layer, data: LayerData) -> None:
         """Put a new layer in the place of one that cannot take the data."""
         new = Layer.create(*data)
-        _finish(new)
+        finish(new)
         copy_settings(old, new)
-        _keep(old.metadata[METADATA_KEY], new.metadata[METADATA_KEY])
         index = int(self.viewer.layers.index(old))
         was_selected = old in self.viewer.layers.selection
         # The new one first: without any layer napari would forget the camera.
@@ -263,52 +272,8 @@ class NapariBackend:
         self.viewer.reset_view(layers=layers if is_large_part else inner)
 
     def _on_inserted(self, event: Any) -> None:
-        _finish(event.value)
+        finish(event.value)
         self._update_legend()
 
     def _update_legend(self, event: Any = None) -> None:
         update_legend(self.viewer)
-
-
-def _exchange(layer: Layer, data: LayerData) -> bool:
-    """Give a layer new data; False if it cannot take it."""
-    elements, keywords, kind = data
-    new, old = keywords["metadata"][METADATA_KEY], layer.metadata[METADATA_KEY]
-    is_same_kind = isinstance(layer, Labels if kind == "labels" else Image)
-    n_axes = len(keywords["scale"])
-    if not is_same_kind or layer.multiscale != keywords["multiscale"] or layer.ndim != n_axes:
-        return False
-    if (new["key"], new["revision"]) != (old["key"], old["revision"]):
-        layer.data = elements
-    for name in ("scale", "translate", "units", "axis_labels"):
-        if list(map(str, getattr(layer, name))) != list(map(str, keywords[name])):
-            setattr(layer, name, keywords[name])
-    if isinstance(layer, Labels):
-        if new["look"] != old["look"]:
-            layer.colormap = keywords["colormap"]
-        layer.features = keywords.get("features", {})
-    elif list(layer.contrast_limits) == old["contrast_limits"] != new["contrast_limits"]:
-        # Nobody has touched them, and the new data want others.
-        layer.contrast_limits = new["contrast_limits"]
-    _keep(old, new)
-    layer.metadata = keywords["metadata"]
-    return True
-
-
-def _keep(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Hand on what was noted of a layer's look, not of its data."""
-    new["contour"] = old["contour"]
-    if STACKED in old:
-        new[STACKED] = old[STACKED]
-
-
-def _finish(layer: Layer) -> None:
-    """Set once what layer data cannot say: outlines, and notes in the status bar."""
-    said = layer.metadata.get(METADATA_KEY)
-    if said is None or said["contour"] is None:
-        return
-    if isinstance(layer, Labels):
-        layer.contour = said["contour"]
-    said["contour"] = None
-    if said["notes"]:
-        layer.help = "; ".join(said["notes"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.color import ColorValue
 from napari.utils.colormaps import (
     Colormap,
     CyclicLabelColormap,
@@ -21,15 +22,27 @@ if TYPE_CHECKING:
 __all__ = ["image_colormap", "instance_colormap", "labels_colormap"]
 
 
-def image_colormap(name: str) -> Colormap:
+_VEIL = (0.5, 0.5, 0.55, 0.45)
+
+
+def image_colormap(name: str, *, veiled: bool = False) -> Colormap:
     """Return the colormap of that name: one of this package's, or one of napari's.
+
+    Parameters
+    ----------
+    name : str
+        Which one.
+    veiled : bool
+        Whether NaN is a gray veil instead of nothing: it says that an element
+        is not known, where nothing would say that the network saw nothing.
 
     Raises
     ------
     KeyError
         If there is none.
     """
-    return _own_colormap(name) if name in COLORMAPS else ensure_colormap(name)
+    colormap = _own_colormap(name) if name in COLORMAPS else ensure_colormap(name)
+    return colormap.model_copy(update={"nan_color": ColorValue(_VEIL)}) if veiled else colormap
 
 
 @lru_cache
@@ -51,7 +64,10 @@ def labels_colormap(
         return DirectLabelColormap(color_dict={0: class_color(0), None: look.line_color})
     if look.kind == "instances":
         return instance_colormap()
-    colors: dict[int | None, Any] = dict(look.class_colors.items())
+    # napari without numba refuses colours of larger values.
+    colors: dict[int | None, Any] = {
+        value: color for value, color in look.class_colors.items() if abs(value) < 2**16
+    }
     if channel is not None and channel.color is not None:
         colors[1] = channel.color
     colors.setdefault(0, class_color(0))

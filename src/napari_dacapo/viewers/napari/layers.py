@@ -30,6 +30,7 @@ __all__ = [
     "VOLUME_KEY",
     "LayerData",
     "layer_data",
+    "place",
     "run_layer_data",
     "stack_layer_data",
 ]
@@ -73,19 +74,26 @@ def stack_layer_data(volumes: Sequence[Volume]) -> list[list[LayerData]]:
     are hidden at first where there is a segmentation made of them: they cover
     what the eye needs to compare it with gt.
     """
-    segmented = {_place(volume) for volume in volumes if volume.role == "segmentation"}
     stack = [layer_data(volume) for volume in volumes]
-    for volume, layers in zip(volumes, stack, strict=True):
-        if _place(volume) not in segmented or volume.role not in ("prediction", "live"):
-            continue
+    all_said = [keywords["metadata"][METADATA_KEY] for layers in stack for _, keywords, _ in layers]
+    segmented = {place(said) for said in all_said if said["role"] == "segmentation"}
+    for layers in stack:
         for _, keywords, _ in layers:
-            if volume.class_names or keywords["blending"] == "multiplicative":
+            said = keywords["metadata"][METADATA_KEY]
+            if said["gives_way"] and place(said) in segmented:
                 keywords["visible"] = False
     return stack
 
 
-def _place(volume: Volume) -> tuple[str, str, str]:
-    return volume.identity.store, volume.identity.run, volume.identity.dataset
+def place(said: dict[str, Any]) -> tuple[str, str, str]:
+    """Return what layers lie on top of each other for, from a layer's metadata."""
+    return said["store"], said["run"], said["dataset"]
+
+
+def _gives_way(volume: Volume, look: Appearance) -> bool:
+    if volume.role not in ("prediction", "live"):
+        return False
+    return bool(volume.class_names) or look.blending == "multiplicative"
 
 
 def layer_data(volume: Volume) -> list[LayerData]:
@@ -150,13 +158,23 @@ def _one_layer(volume: Volume, look: Appearance, index: int | None) -> LayerData
             "rgb": False,
             "contrast_limits": look.contrast_limits,
             "gamma": look.gamma,
-            "colormap": image_colormap(channel.colormap if channel else look.colormap),
+            "colormap": image_colormap(
+                channel.colormap if channel else look.colormap, veiled=_arrives_in_parts(volume)
+            ),
         }
         return data, keywords, "image"
     keywords["colormap"] = labels_colormap(look, channel)
     if features := _features(look, channel):
         keywords["features"] = features
     return data, keywords, "labels"
+
+
+def _arrives_in_parts(volume: Volume) -> bool:
+    """Whether NaN in a volume means that something has not been computed yet."""
+    return volume.role == "live" or (volume.role, volume.identity.variant) == (
+        "error",
+        "difference",
+    )
 
 
 def _corners(volume: Volume) -> Iterable[tuple[float, float]]:
@@ -238,6 +256,7 @@ def _metadata(volume: Volume, look: Appearance, index: int | None) -> dict[str, 
         "look": look.kind,
         "has_line_color": look.line_color is not None,
         "contrast_limits": None if look.contrast_limits is None else list(look.contrast_limits),
+        "gives_way": _gives_way(volume, look),
         "contour": look.contour,
         "run_notes": [],
     }

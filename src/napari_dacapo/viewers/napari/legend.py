@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari.components.overlays import TextOverlay
 
 from napari_dacapo.store.parameters import parse_parameters
-from napari_dacapo.viewers.napari.layers import METADATA_KEY
+from napari_dacapo.viewers.napari.layers import METADATA_KEY, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ def legend_text(layers: Iterable[Layer]) -> str:
     for layer in layers:
         said = layer.metadata.get(METADATA_KEY)
         if said is not None:
-            groups.setdefault((said["store"], said["run"], said["dataset"]), []).append(said)
+            groups.setdefault(place(said), []).append(said)
     lines: list[str] = []
     for (_, run, dataset), group in groups.items():
         title = " · ".join(part for part in (run, dataset, *_facts(group)) if part)
