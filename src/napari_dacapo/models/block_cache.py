@@ -55,6 +55,11 @@ class BlockCache:
         self._turns: dict[Key, threading.Lock] = {}
 
     @property
+    def max_bytes(self) -> int:
+        """Bytes that may be kept in memory."""
+        return self._max_bytes
+
+    @property
     def n_bytes(self) -> int:
         """Bytes kept in memory now."""
         return self._n_bytes

@@ -1,0 +1,234 @@
+"""What to run a checkpoint on: a dataset, a layer or a path, its voxel size and channels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QToolButton,
+    QWidget,
+)
+from superqt.utils import signals_blocked
+
+from napari_dacapo.viewers.live_prediction.request import (
+    RawSource,
+    parse_channels,
+    parse_voxel_size,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from napari_dacapo.viewers.live_prediction.raw import RawFacts
+
+__all__ = ["SourceChooser"]
+
+Entry = tuple[str, Any]
+PATH: Entry = ("path", "")
+
+
+class SourceChooser(QWidget):
+    """Rows for a form: the source, and what has to be said of it.
+
+    Signals
+    -------
+    changed
+        Another source, voxel size or channels were chosen.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self, layer_source: Callable[[Any], RawSource], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._layer_source = layer_source
+        self.chooser = QComboBox(self)
+        self.chooser.setToolTip(
+            "Raw to predict on: of a dataset, an image layer, or an array on disk"
+        )
+        self.chooser.setMinimumContentsLength(6)
+        self.chooser.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.path = QLineEdit(self)
+        self.path.setPlaceholderText("Zarr, N5 or TIFF, with the array's name")
+        self.path.setToolTip("Path of the array, e.g. /data/cells.zarr/raw")
+        self.browse = QToolButton(self)
+        self.browse.setText("…")
+        self.browse.setToolTip("Choose the folder of the array")
+        self.voxel_size = QLineEdit(self)
+        self.channels = QLineEdit(self)
+        self.channels.setPlaceholderText("all")
+        self.channels.setToolTip('Which channels the network sees: "0", "0, 2" or "1-3"')
+        path_row = QWidget(self)
+        row = QHBoxLayout(path_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(self.path, 1)
+        row.addWidget(self.browse)
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._path_row = path_row
+        self._form.addRow("Raw", self.chooser)
+        self._form.addRow("Path", path_row)
+        self._form.addRow("Voxel size", self.voxel_size)
+        self._form.addRow("Channels", self.channels)
+        self.chooser.activated.connect(self._on_chosen)
+        self.browse.clicked.connect(self._browse)
+        self.path.editingFinished.connect(self._on_path)
+        self._path_before = ""
+        self._show_rows()
+
+    def set_sources(
+        self, validation: Iterable[str], training: Iterable[str], layers: Iterable[Any]
+    ) -> None:
+        """Offer sources; the chosen one stays if it is still there.
+
+        Parameters
+        ----------
+        validation, training : iterable of str
+            Names of datasets.
+        layers : iterable of napari.layers.Image
+            Layers of the viewer.
+        """
+        before = self.entry()
+        entries: list[tuple[str, Entry]] = [
+            *((f"{name}  (validation)", ("validation", name)) for name in validation),
+            *((f"{name}  (training)", ("training", name)) for name in training),
+            *((f"{layer.name}  (layer)", ("layer", layer)) for layer in layers),
+            ("Array on disk…", PATH),
+        ]
+        with signals_blocked(self.chooser):
+            self.chooser.clear()
+            for i, (text, entry) in enumerate(entries):
+                self.chooser.addItem(text, entry)
+                self.chooser.setItemData(i, text, Qt.ItemDataRole.ToolTipRole)
+                if entry == before:
+                    self.chooser.setCurrentIndex(i)
+        if self.entry() != before:
+            self._forget()
+        self._show_rows()
+
+    def choose(self, kind: str, what: Any) -> None:
+        """Choose a source that is on offer."""
+        for i in range(self.chooser.count()):
+            entry = self.chooser.itemData(i)
+            if entry == (kind, what):
+                self.chooser.setCurrentIndex(i)
+                self._on_chosen()
+                return
+
+    def entry(self) -> Entry | None:
+        """Return kind and name (or layer) of what is chosen."""
+        entry: Entry | None = self.chooser.currentData()
+        return entry
+
+    def source(self) -> RawSource | None:
+        """Return the chosen source; None as long as a path is not given.
+
+        Raises
+        ------
+        NapariDacapoError
+            If a layer cannot be used.
+        """
+        entry = self.entry()
+        if entry is None:
+            return None
+        kind, what = entry
+        if kind == "layer":
+            return self._layer_source(what)
+        if kind == "path":
+            text = self.path.text().strip()
+            return RawSource("path", text) if text else None
+        return RawSource(kind, what)  # type: ignore[arg-type]
+
+    def wanted_voxel_size(self) -> tuple[float, ...] | None:
+        """Return what the user wrote; None if nothing.
+
+        Raises
+        ------
+        PredictionError
+            If it cannot be read.
+        """
+        return parse_voxel_size(self.voxel_size.text()) if self._asks_size() else None
+
+    def wanted_channels(self) -> tuple[int, ...] | None:
+        """Return the chosen channels, None for all.
+
+        Raises
+        ------
+        PredictionError
+            If they cannot be read.
+        """
+        return parse_channels(self.channels.text()) if self._has_channels else None
+
+    def say(self, facts: RawFacts) -> None:
+        """Show what a source says of itself."""
+        self._has_channels = facts.n_channels > 1
+        wanted = facts.wanted_channels
+        if (
+            self._has_channels
+            and not self.channels.text()
+            and wanted not in (None, facts.n_channels)
+        ):
+            self.channels.setText("0" if wanted == 1 else f"0-{int(wanted or 1) - 1}")
+        size = " × ".join(f"{v:g}" for v in facts.voxel_size)
+        self.voxel_size.setPlaceholderText(size + ("" if facts.sized else "  (assumed)"))
+        self.voxel_size.setToolTip(
+            "In nanometres, along z, y, x. "
+            + (
+                "Empty: as the array says."
+                if facts.sized
+                else "The array does not say; empty: as in training."
+            )
+        )
+        self._show_rows()
+
+    def _forget(self) -> None:
+        self._has_channels = False
+        self.voxel_size.clear()
+        self.voxel_size.setPlaceholderText("")
+        self.channels.clear()
+
+    _has_channels = False
+
+    def _asks_size(self) -> bool:
+        entry = self.entry()
+        return entry is not None and entry[0] in ("layer", "path")
+
+    def _show_rows(self) -> None:
+        entry = self.entry()
+        self._form.setRowVisible(self._path_row, entry is not None and entry[0] == "path")
+        self._form.setRowVisible(self.voxel_size, self._asks_size())
+        self._form.setRowVisible(self.channels, self._has_channels)
+
+    def _on_chosen(self, _index: int = 0) -> None:
+        self._forget()
+        self._show_rows()
+        self.changed.emit()
+        if self.entry() == PATH and not self.path.text():
+            self.path.setFocus()
+
+    def _on_path(self) -> None:
+        # Qt says that editing is finished whenever the focus goes.
+        if self.path.text() != self._path_before:
+            self._path_before = self.path.text()
+            self._forget()
+            self._show_rows()
+            self.changed.emit()
+
+    def _browse(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(
+            self, "Array to predict on", self.path.text(), QFileDialog.Option.ShowDirsOnly
+        )
+        if chosen:
+            self.path.setText(chosen)
+            self._on_path()
