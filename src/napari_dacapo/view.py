@@ -9,25 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import neuroglancer
-from neuroglancer.viewer_state import make_layer
-
-from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.runs import BestScore, Run
 from napari_dacapo.store import create_array_store, create_stats_store
-from napari_dacapo.viewers.neuroglancer.camera import first_camera
+from napari_dacapo.viewers.neuroglancer.array_layers import (
+    add_layer,
+    array_layer,
+    array_layers,
+    look_at,
+)
 from napari_dacapo.viewers.neuroglancer.embedding import DEFAULT_SIZE, iframe
-from napari_dacapo.viewers.neuroglancer.layers import layer_for, layer_json
-from napari_dacapo.viewers.neuroglancer.local import local_source, local_volume
-from napari_dacapo.viewers.neuroglancer.meshes import mesh_source, segment_ids
 from napari_dacapo.viewers.neuroglancer.run_viewer import NeuroglancerRunViewer
 from napari_dacapo.viewers.neuroglancer.viewer import OwnViewer
-from napari_dacapo.volumes.any_array import as_volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from napari_dacapo.volumes import Volume
 
 __all__ = [
     "BestScore",
@@ -39,10 +34,6 @@ __all__ = [
     "create_stats_store",
     "get_viewer",
 ]
-
-_ENTRY_KEYS = frozenset(
-    {"array", "is_seg", "meshes", "voxel_size", "offset", "axis_names", "shader_range"}
-)
 
 
 def get_viewer(
@@ -59,12 +50,22 @@ def get_viewer(
     Parameters
     ----------
     arrays : mapping of str to mapping
-        By the name of its layer, for each array: ``"array"`` (numpy, dask,
-        zarr, h5py, TensorStore, a Volume, a ``neuroglancer.LocalVolume``, or
-        anything with ``data``, ``voxel_size``, ``offset`` or ``roi``), and
-        optionally ``"is_seg"``, ``"meshes"``, ``"voxel_size"``, ``"offset"``
-        (nm, over the spatial axes), ``"axis_names"`` and ``"shader_range"``
-        (lowest and highest value to show). Not changed.
+        By the name of its layer, for each array:
+
+        - ``"array"``: numpy, dask, zarr, h5py, TensorStore, a Volume, a
+          ``neuroglancer.LocalVolume``, or anything with ``data``,
+          ``voxel_size``, ``offset`` or ``roi`` and ``axis_names``.
+        - ``"is_seg"``: True for a segmentation, which needs integers.
+        - ``"meshes"``: True for the surfaces of all its segments, see
+          :func:`add_seg_layer`.
+        - ``"voxel_size"``, ``"offset"``: nanometres over the spatial axes;
+          by default what the array says, or else 1 and 0.
+        - ``"axis_names"``: of all axes, those that are not spatial end in
+          ``^``; by default z, y, x are last and ``c^`` is before them.
+        - ``"shader_range"``: lowest and highest value to show; by default
+          what a sample of an array in memory, or the dtype, suggests.
+
+        Nothing of it is changed.
     width, height : int
         Of the frame, in pixels.
     headless : bool
@@ -77,12 +78,13 @@ def get_viewer(
     Returns
     -------
     neuroglancer.Viewer or IPython.display.IFrame
-        The page lives as long as the returned object.
+        The page lives as long as the returned object; ``viewer.close()``, or
+        ``frame.viewer.close()``, ends it before.
 
     Raises
     ------
     ValueError
-        If an entry cannot be shown; the message names it.
+        If an entry cannot be shown; the message names it and says why.
 
     Examples
     --------
@@ -90,20 +92,20 @@ def get_viewer(
     >>> viewer = get_viewer({"raw": {"array": np.zeros((8, 8, 8), np.uint8)}})
     >>> viewer.state.layers["raw"].type
     'image'
+    >>> viewer.close()
     """
-    entries = {str(name): _entry(str(name), entry) for name, entry in arrays.items()}
+    layers = array_layers(arrays)
     viewer = OwnViewer(bind_address=bind_address, bind_port=bind_port)
     try:
-        volumes = [volume for volume, _ in entries.values() if volume is not None]
-        if volumes:
-            viewer.change(lambda state: {**state, **first_camera(volumes), "showAxisLines": False})
         with viewer.txn() as state:
-            for name, (volume, entry) in entries.items():
-                _add_entry(state, viewer, name, volume, entry)
+            look_at(state, layers)
+            state.show_axis_lines = False
+            for layer in layers:
+                add_layer(state, layer, viewer.volumes)
+        return viewer if headless else iframe(viewer, width, height)
     except BaseException:
         viewer.close()
         raise
-    return viewer if headless else iframe(viewer, width, height)
 
 
 def add_seg_layer(
@@ -116,7 +118,7 @@ def add_seg_layer(
     offset: Sequence[float] | float | None = None,
     axis_names: Sequence[str] | None = None,
 ) -> None:
-    """Add a segmentation to a viewer's state.
+    """Add a segmentation to a viewer's state, in place of a layer of the same name.
 
     Parameters
     ----------
@@ -129,9 +131,12 @@ def add_seg_layer(
     voxel_size : sequence of float or float or None
         Nanometres over the spatial axes.
     meshes : bool
-        Whether to show the surface of every segment. Surfaces are made one
-        by one as the page asks for them, those of large arrays from a copy
-        at half the resolution.
+        Whether to show the surfaces of all segments. They are made when the
+        page asks for them, those of arrays above 256³ voxels from every
+        second voxel or fewer, which may miss the smallest segments. Large
+        arrays that are not in memory are not read to find out the ids of
+        segments, and above 1024³ voxels there are no surfaces; a warning
+        says so.
     offset : sequence of float, optional
         World position of the corner of the first voxel, in nanometres.
     axis_names : sequence of str, optional
@@ -141,11 +146,20 @@ def add_seg_layer(
     ------
     ValueError
         If it cannot be shown as a segmentation.
+
+    Examples
+    --------
+    >>> import neuroglancer
+    >>> import numpy as np
+    >>> state = neuroglancer.ViewerState()
+    >>> add_seg_layer(state, "seg", np.ones((8, 8, 8), np.uint32), [40, 4, 4])
     """
-    volume = _volume(
-        name, data, kind="labels", voxel_size=voxel_size, offset=offset, axis_names=axis_names
-    )
-    _append(state, name, volume, _local_layer(volume, meshes=meshes))
+    layer = array_layer(
+        name, data, is_seg=True, meshes=meshes, voxel_size=voxel_size, offset=offset,
+        axis_names=axis_names,
+    )  # fmt: skip
+    look_at(state, [layer])
+    add_layer(state, layer)
 
 
 def add_scalar_layer(
@@ -158,7 +172,7 @@ def add_scalar_layer(
     axis_names: Sequence[str] | None = None,
     shader_range: tuple[float, float] | None = None,
 ) -> None:
-    """Add an image to a viewer's state.
+    """Add an image to a viewer's state, in place of a layer of the same name.
 
     Parameters
     ----------
@@ -175,107 +189,23 @@ def add_scalar_layer(
     axis_names : sequence of str, optional
         Names of the axes; ``c^`` for channels.
     shader_range : tuple of float, optional
-        Lowest and highest value to show; by default what the dtype suggests.
+        Lowest and highest value to show; see :func:`get_viewer`.
 
     Raises
     ------
     ValueError
         If it cannot be shown as an image.
+
+    Examples
+    --------
+    >>> import neuroglancer
+    >>> import numpy as np
+    >>> state = neuroglancer.ViewerState()
+    >>> add_scalar_layer(state, "raw", np.random.rand(8, 8, 8), [40, 4, 4])
     """
-    volume = _volume(
-        name, data, kind="image", voxel_size=voxel_size, offset=offset, axis_names=axis_names
-    )
-    volume = _ranged(name, volume, shader_range)
-    _append(state, name, volume, _local_layer(volume))
-
-
-def _entry(name: str, entry: Any) -> tuple[Volume | None, Mapping[str, Any]]:
-    if not hasattr(entry, "keys") or "array" not in entry:
-        raise ValueError(f'{name}: give a dict with an "array", not {type(entry).__name__}.')
-    unknown = sorted(set(entry) - _ENTRY_KEYS)
-    if unknown:
-        known = ", ".join(sorted(_ENTRY_KEYS))
-        raise ValueError(f"{name}: there is no option {', '.join(unknown)}; there is: {known}.")
-    array = entry["array"]
-    if isinstance(array, neuroglancer.LocalVolume):
-        return None, entry
-    is_seg = entry.get("is_seg")
-    volume = _volume(
-        name,
-        array,
-        kind=None if is_seg is None else ("labels" if is_seg else "image"),
-        voxel_size=entry.get("voxel_size"),
-        offset=entry.get("offset"),
-        axis_names=entry.get("axis_names"),
-    )
-    return _ranged(name, volume, entry.get("shader_range")), entry
-
-
-def _volume(name: str, data: Any, **said: Any) -> Volume:
-    try:
-        return as_volume(data, name, **said)
-    except NapariDacapoError as error:
-        raise ValueError(f"{name}: {error}") from error
-
-
-def _ranged(name: str, volume: Volume, shader_range: Any) -> Volume:
-    if shader_range is None:
-        return volume
-    try:
-        low, high = (float(value) for value in shader_range)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{name}: shader_range must be two numbers, not {shader_range!r}."
-        ) from None
-    if not low < high:
-        raise ValueError(f"{name}: shader_range must rise, not go from {low:g} to {high:g}.")
-    return volume.with_(value_range=(low, high))
-
-
-def _add_entry(
-    state: Any, viewer: OwnViewer, name: str, volume: Volume | None, entry: Mapping[str, Any]
-) -> None:
-    meshes = bool(entry.get("meshes", False))
-    if volume is None:
-        local = entry["array"]
-        is_seg = entry.get("is_seg", local.volume_type == "segmentation")
-        kind = neuroglancer.SegmentationLayer if is_seg else neuroglancer.ImageLayer
-        state.layers.append(name=name, layer=kind(source=local))
-        return
-    if _is_in_memory(entry["array"]) or (meshes and volume.kind == "labels"):
-        layer = _local_layer(volume, meshes=meshes)
-    else:
-        layer = layer_for(volume, viewer.volumes)
-    state.layers.append(name=name, layer=layer)
-
-
-def _append(state: Any, name: str, volume: Volume, layer: Any) -> None:
-    if not state.display_dimensions:
-        for key, value in first_camera([volume]).items():
-            if key in ("dimensions", "displayDimensions"):
-                state._json_data[key] = value
-    state.layers.append(name=name, layer=layer)
-
-
-def _is_in_memory(array: Any) -> bool:
-    import numpy as np
-
-    return isinstance(getattr(array, "data", array), np.ndarray | memoryview) and not hasattr(
-        array, "dask"
-    )
-
-
-def _local_layer(volume: Volume, *, meshes: bool = False) -> Any:
-    """Return a layer whose elements Python hands out; no element is read for it."""
-    try:
-        described = layer_json(volume, ())
-    except NapariDacapoError as error:
-        raise ValueError(str(error)) from error
-    layer = make_layer(
-        {k: v for k, v in described.items() if k not in ("name", "source", "visible")}
-    )
-    layer.source = [local_source(volume, local_volume(volume))]
-    if meshes and volume.kind == "labels":
-        layer.source.append(mesh_source(volume))
-        layer.segments = segment_ids(volume)
-    return layer
+    layer = array_layer(
+        name, data, is_seg=False, voxel_size=voxel_size, offset=offset, axis_names=axis_names,
+        shader_range=shader_range,
+    )  # fmt: skip
+    look_at(state, [layer])
+    add_layer(state, layer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,12 @@ import dask.array as da
 import numpy as np
 
 from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.volumes.coordinates import fit_names, in_nanometres
+from napari_dacapo.volumes.lazy_array import LazyArray
+from napari_dacapo.volumes.object_source import ObjectSource, sampled_range
 from napari_dacapo.volumes.opening import default_kind, open_volume, value_range
+from napari_dacapo.volumes.pyramids import with_pyramid
+from napari_dacapo.volumes.sources import TransposedSource
 from napari_dacapo.volumes.volume import Identity, Kind, Role, Volume
 
 if TYPE_CHECKING:
@@ -19,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["as_volume"]
 
-_SPATIAL_NAMES = ("z", "y", "x")
 _NUMBERS = "buif"
+Lengths = tuple[float, ...]
 
 
 def as_volume(
@@ -44,20 +50,23 @@ def as_volume(
     name : str
         What it is called; errors name it.
     kind : {"image", "labels"}, optional
-        How to look at it; by default an image.
+        How to look at it; by default an image, unless it is a volume that
+        says otherwise.
     voxel_size, offset : sequence of float or float, optional
         In nanometres over the spatial axes; win over what the array says.
         Where nothing is said: 1 nm, at 0.
     axis_names : sequence of str, optional
-        One per axis, those that are not spatial end in ``^`` and come first.
-        By default the last axes are z, y, x, and one before them is ``c^``.
+        One per axis, those that are not spatial end in ``^``. By default the
+        last axes are z, y, x, and one before them is ``c^``.
     role : str, optional
         What it is; by default raw or segmentation.
 
     Returns
     -------
     Volume
-        Its identity's variant is `name`, so that it has a slot of its own.
+        Non-spatial axes are brought to the front. Its identity's variant is
+        `name`, so that it has a slot of its own. Its value range is that of a
+        sample, if its elements are in memory, or else what the dtype suggests.
 
     Raises
     ------
@@ -70,78 +79,91 @@ def as_volume(
     >>> as_volume(np.zeros((4, 5, 6)), "raw", voxel_size=(40, 4, 4)).roi[1]
     (160.0, 20.0, 24.0)
     """
-    identity = Identity(
-        "", "", role or ("segmentation" if kind == "labels" else "raw"), variant=name
-    )
+    role = role or ("segmentation" if kind == "labels" else "raw")
+    identity = Identity("", "", role, variant=name)
     if isinstance(array, Volume):
-        said = array
+        volume = _overridden(array, name, voxel_size, offset, axis_names)
     else:
-        said = _on_disk(array, name, identity) or _wrapped(
+        volume = _on_disk(array, name, identity, voxel_size, offset, axis_names) or _wrapped(
             array, name, identity, voxel_size, offset, axis_names
         )
-    names = said.axis_names if axis_names is None else _axis_names(axis_names, said.shape, name)
-    n_spatial = sum(not axis.endswith("^") for axis in names)
-    sizes = (
-        said.voxel_size
-        if voxel_size is None
-        else _lengths(voxel_size, n_spatial, name, "voxel_size")
-    )
-    if any(size <= 0 for size in sizes):
-        raise ValueError(f"{name}: voxel_size must be positive, not {sizes}.")
-    begin = said.offset if offset is None else _lengths(offset, n_spatial, name, "offset")
-    kind = kind or (said.kind if isinstance(array, Volume) else "image")
-    if kind == "labels" and said.dtype.kind == "f":
+    kind = kind or (array.kind if isinstance(array, Volume) else "image")
+    if kind == "labels" and volume.dtype.kind == "f":
         raise ValueError(
-            f"{name}: a segmentation needs integers, not {said.dtype}. Convert it, or show it as "
-            "an image."
+            f"{name}: a segmentation needs integers, not {volume.dtype}. Convert it, or show it "
+            "as an image."
         )
-    moved = (names, sizes, begin) != (said.axis_names, said.voxel_size, said.offset)
+    if volume.dtype.kind not in _NUMBERS:
+        raise ValueError(f"{name}: cannot show elements of type {volume.dtype}.")
+    if volume.data.size == 0:
+        raise ValueError(f"{name}: the array has no elements, its shape is {volume.shape}.")
+    if kind != volume.kind:
+        # Virtual coarser copies of images are means, which labels must not be.
+        stored = tuple(level for level in volume.levels if level.source is not None)
+        volume = volume.with_(kind=kind, levels=stored)
+    if kind == "labels":
+        volume = volume.with_(value_range=None)
+    elif volume.value_range is None:
+        volume = volume.with_(value_range=value_range(volume.dtype, kind))
+    return with_pyramid(volume)
+
+
+def _overridden(volume: Volume, name: str, voxel_size: Any, offset: Any, names: Any) -> Volume:
+    """Return a volume elsewhere; its stored coarser copies stay where they are, so they go."""
+    if voxel_size is None and offset is None and names is None:
+        return volume
+    axis_names = volume.axis_names if names is None else _checked(names, volume.shape, name)
+    n = sum(not axis.endswith("^") for axis in axis_names)
     try:
-        return said.with_(
-            axis_names=names,
-            voxel_size=sizes,
-            offset=begin,
-            kind=kind,
-            value_range=said.value_range or value_range(said.dtype, kind),
-            # Coarser copies lie where the array itself said.
-            levels=() if moved else said.levels,
+        return volume.with_(
+            axis_names=axis_names,
+            voxel_size=_voxel_size(
+                volume.voxel_size if voxel_size is None else voxel_size, n, name
+            ),
+            offset=_lengths(volume.offset if offset is None else offset, n, name, "offset"),
+            levels=(),
         )
     except ValueError as error:
-        raise ValueError(f"{name}: {error}.") from error
+        raise ValueError(_named(name, error)) from error
 
 
 def _wrapped(
-    array: Any,
-    name: str,
-    identity: Identity,
-    voxel_size: Any,
-    offset: Any,
-    axis_names: Any,
+    array: Any, name: str, identity: Identity, voxel_size: Any, offset: Any, names: Any
 ) -> Volume:
     """Wrap an object; what it says of its place is used where the caller says nothing."""
     said = _Said(array)
-    data = _dask(said.data, name)
-    if data.dtype.kind not in _NUMBERS:
-        raise ValueError(f"{name}: cannot show elements of type {data.dtype}.")
-    if data.size == 0:
-        raise ValueError(f"{name}: the array has no elements, its shape is {data.shape}.")
-    names = axis_names if axis_names is not None else said.axis_names
-    sizes = voxel_size if voxel_size is not None else said.voxel_size
-    if names is None and sizes is not None and not isinstance(sizes, int | float):
-        names = _default_names(data.ndim, name, n_spatial=len(tuple(sizes)))
-    names = (
-        _default_names(data.ndim, name) if names is None else _axis_names(names, data.shape, name)
+    shape = _shape(said.data, name)
+    sizes: Any = said.voxel_size if voxel_size is None else voxel_size
+    n_values = len(sizes) if hasattr(sizes, "__len__") and len(sizes) > 1 else 0
+    axes = (
+        fit_names(said.axis_names or (), len(shape), n_values)
+        if names is None
+        else _checked(names, shape, name)
     )
-    n_spatial = sum(not axis.endswith("^") for axis in names)
-    begin = offset if offset is not None else said.offset
+    n_spatial = sum(not axis.endswith("^") for axis in axes)
+    if n_spatial < 2:
+        raise ValueError(
+            f"{name}: an array of shape {shape} cannot be shown, for it has {n_spatial} spatial "
+            'axes and not two or three. Give axis_names, such as ("c^", "z", "y", "x").'
+        )
+    order = tuple(sorted(range(len(axes)), key=lambda axis: not axes[axis].endswith("^")))
+    data = _lazy(said.data, name, order)
+    factors, notes = in_nanometres(said.units, n_spatial)
+    lengths = _voxel_size(1.0 if sizes is None else sizes, n_spatial, name)
+    begin = _lengths(said.offset if offset is None else offset, n_spatial, name, "offset")
+    if offset is None and said.origin is not None:
+        first = tuple(said.origin[axis] for axis in order)[-n_spatial:]
+        begin = _times(first, lengths)
     return Volume(
         data=data,
-        axis_names=names,
-        voxel_size=_lengths(1.0 if sizes is None else sizes, n_spatial, name, "voxel_size"),
-        offset=_lengths(0.0 if begin is None else begin, n_spatial, name, "offset"),
+        axis_names=tuple(axes[axis] for axis in order),
+        voxel_size=lengths if voxel_size is not None else _times(lengths, factors),
+        offset=begin if offset is not None else _times(begin, factors),
         identity=identity,
         kind=default_kind(data.dtype, identity),
         revision=data.name,
+        value_range=sampled_range(said.data),
+        notes=notes,
     )
 
 
@@ -150,30 +172,42 @@ class _Said:
 
     def __init__(self, array: Any) -> None:
         spec = getattr(array, "spec", None)
-        placed = spec if hasattr(spec, "voxel_size") else array
+        placed: Any = spec if hasattr(spec, "voxel_size") else array
         is_wrapper = hasattr(placed, "voxel_size") and hasattr(array, "data")
         self.data = array.data if is_wrapper else array
-        self.voxel_size = getattr(placed, "voxel_size", None) if is_wrapper else None
-        self.axis_names = getattr(array, "axis_names", None) if is_wrapper else None
-        self.offset = None
+        self.voxel_size = placed.voxel_size if is_wrapper else None
+        self.units = getattr(array, "units", None) if is_wrapper else None
+        names = getattr(array, "axis_names", None) if is_wrapper else getattr(array, "dims", None)
+        self.axis_names = [str(axis) for axis in names] if isinstance(names, list | tuple) else None
+        self.offset: Any = 0.0
+        self.origin: Any = None
+        if type(array).__module__.partition(".")[0] == "tensorstore":
+            # Its indices need not begin at 0.
+            self.origin = tuple(array.origin)
+            self.data = array.translate_to[(0,) * array.ndim]
         if is_wrapper:
-            self.offset = getattr(placed, "offset", None)
-            if self.offset is None:
-                roi = getattr(placed, "roi", None)
-                self.offset = getattr(roi, "offset", getattr(roi, "begin", None))
+            roi = getattr(placed, "roi", None)
+            roi_offset = getattr(roi, "offset", getattr(roi, "begin", None))
+            given = getattr(placed, "offset", None)
+            given = roi_offset if given is None else given
+            self.offset = 0.0 if given is None else given
 
 
-def _on_disk(array: Any, name: str, identity: Identity) -> Volume | None:
+def _on_disk(
+    array: Any, name: str, identity: Identity, voxel_size: Any, offset: Any, names: Any
+) -> Volume | None:
     """Open a zarr array again by its path, so that chunks can be served as they lie there."""
     path = _zarr_path(array)
     if path is None:
         return None
+    axis_names = None if names is None else _checked(names, array.shape, name)
     try:
-        volume = open_volume(path, identity=identity)
+        volume = open_volume(path, identity=identity, axis_names=axis_names)
     except NapariDacapoError:
         return None
-    same = volume.shape == tuple(array.shape) and volume.dtype == array.dtype
-    return volume if same else None
+    if sorted(volume.shape) != sorted(array.shape) or volume.dtype != array.dtype:
+        return None  # another one lies there now
+    return _overridden(volume, name, voxel_size, offset, None)
 
 
 def _zarr_path(array: Any) -> Path | None:
@@ -187,59 +221,58 @@ def _zarr_path(array: Any) -> Path | None:
     return store.root / str(getattr(array, "path", ""))
 
 
-def _dask(data: Any, name: str) -> da.Array:
-    if isinstance(data, da.Array):
-        return data
-    module = type(data).__module__.partition(".")[0]
-    if module == "tensorstore":
-        from napari_dacapo.volumes.lazy_array import LazyArray
-
-        return LazyArray.from_tensorstore(data, name=f"{name}-{uuid.uuid4().hex}")
-    if not hasattr(data, "shape") or not hasattr(data, "dtype") or not hasattr(data, "__getitem__"):
+def _shape(data: Any, name: str) -> tuple[int, ...]:
+    if not all(hasattr(data, attribute) for attribute in ("shape", "dtype", "__getitem__")):
         raise ValueError(
             f"{name}: {type(data).__name__} is no array. Give a numpy, dask, zarr, h5py or "
             "TensorStore array, or a Volume."
         )
+    return tuple(data.shape)
+
+
+def _lazy(data: Any, name: str, order: tuple[int, ...]) -> da.Array:
+    """Return an array object as a lazy array, its axes in another order."""
+    moved = order != tuple(range(len(order)))
+    if isinstance(data, da.Array):
+        if math.isnan(data.size):
+            raise ValueError(f"{name}: the shape of the dask array is not known.")
+        transpose: Any = da.transpose  # has no types
+        transposed: da.Array = transpose(data, order) if moved else data
+        return transposed
+    try:
+        source = ObjectSource(data, name)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: cannot show elements of type {data.dtype}: {error}.") from error
     # A name of its own: hashing the elements would read them all.
-    chunks = getattr(data, "chunks", None)
-    from_array: Any = da.from_array  # has no types
-    wrapped: da.Array = from_array(
-        data,
-        chunks=chunks if isinstance(chunks, tuple) else "auto",
-        name=f"{name}-{uuid.uuid4().hex}",
-        lock=module == "h5py",
-        asarray=not isinstance(data, np.ndarray),
-    )
-    return wrapped
+    title = f"{re.sub('[^A-Za-z0-9]+', '-', name)}-{uuid.uuid4().hex}"
+    return LazyArray.from_source(TransposedSource(source, order) if moved else source, title)
 
 
-def _default_names(ndim: int, name: str, n_spatial: int | None = None) -> tuple[str, ...]:
-    n_spatial = min(ndim, 3) if n_spatial is None else n_spatial
-    if ndim < 2 or not 2 <= n_spatial <= 3 or ndim - n_spatial not in (0, 1):
+def _checked(names: Sequence[str], shape: Sequence[int], name: str) -> tuple[str, ...]:
+    """Check axis names that the caller gave; ``c`` becomes ``c^``."""
+    given = [str(axis) for axis in names]
+    well_formed = all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\^?", axis) for axis in given)
+    if len(given) != len(shape) or len(set(given)) != len(given) or not well_formed:
         raise ValueError(
-            f"{name}: cannot tell the axes of an array with {ndim} axes"
-            + (f" and {n_spatial} voxel sizes" if n_spatial != min(ndim, 3) else "")
-            + '. Give axis_names, such as ("c^", "z", "y", "x").'
+            f"{name}: axis_names {tuple(given)} do not fit an array of shape {tuple(shape)}."
         )
-    return ("c^",) * (ndim - n_spatial) + _SPATIAL_NAMES[3 - n_spatial :]
+    return fit_names(given, len(given))
 
 
-def _axis_names(names: Sequence[str], shape: Sequence[int], name: str) -> tuple[str, ...]:
-    given = tuple(str(axis) for axis in names)
-    if len(given) != len(shape) or len(set(given)) != len(given):
-        raise ValueError(f"{name}: axis_names {given} do not fit an array of shape {tuple(shape)}.")
-    return given
+def _voxel_size(value: Any, n_spatial: int, name: str) -> Lengths:
+    sizes = _lengths(value, n_spatial, name, "voxel_size")
+    if any(size <= 0 for size in sizes):
+        raise ValueError(f"{name}: voxel_size must be positive, not {sizes}.")
+    return sizes
 
 
-def _lengths(value: Any, n_spatial: int, name: str, what: str) -> tuple[float, ...]:
+def _lengths(value: Any, n_spatial: int, name: str, what: str) -> Lengths:
     """Check lengths in nanometres; one number counts for each axis."""
     try:
-        if isinstance(value, int | float | np.number):
-            lengths = (float(value),) * n_spatial
-        else:
-            lengths = tuple(float(v) for v in value)
+        is_one = isinstance(value, int | float | np.number)
+        lengths = (float(value),) * n_spatial if is_one else tuple(float(v) for v in value)
     except (TypeError, ValueError):
-        raise ValueError(f"{name}: {what} must be numbers, not {value!r}.") from None
+        raise ValueError(f"{name}: {what} must be numbers, not {value!r:.100}.") from None
     if len(lengths) != n_spatial:
         raise ValueError(
             f"{name}: {what} {lengths} has {len(lengths)} values, but there are {n_spatial} "
@@ -248,3 +281,12 @@ def _lengths(value: Any, n_spatial: int, name: str, what: str) -> tuple[float, .
     if not all(math.isfinite(length) for length in lengths):
         raise ValueError(f"{name}: {what} must be finite, not {lengths}.")
     return lengths
+
+
+def _times(values: Lengths, factors: Lengths) -> Lengths:
+    return tuple(v * f for v, f in zip(values, factors, strict=True))
+
+
+def _named(name: str, error: ValueError) -> str:
+    text = str(error)
+    return text if text.startswith(f"{name}: ") else f"{name}: {text}."

@@ -1,37 +1,58 @@
-"""Surfaces of segments, made when the client asks for them."""
+"""Surfaces of segments, made when the client asks for them.
+
+neuroglancer makes surfaces in Python from a whole array at once, at the first
+that is asked for. So that this takes seconds and not minutes, they are made
+from a coarse copy, without simplification, and not at all of huge arrays.
+"""
 
 from __future__ import annotations
 
+import logging
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dacapo.viewers.neuroglancer.local import local_source, local_volume
+from napari_dacapo.viewers.neuroglancer.local import LocalArray, local_source, local_volume
+from napari_dacapo.volumes.object_source import elements_in_memory
 
 if TYPE_CHECKING:
     from napari_dacapo.volumes import Volume
 
-__all__ = ["MAX_SEGMENTS", "mesh_source", "segment_ids"]
+__all__ = ["MAX_SEGMENTS", "mesh_source", "segment_ids", "why_no_meshes"]
 
-#: From this many voxels on, surfaces are made from a copy at half the resolution.
-_LARGE = 256**3
-#: No more voxels than this are looked at for ids, or turned into surfaces.
+_log = logging.getLogger(__name__)
+
+#: Surfaces are made from a copy with at most about as many voxels.
+_MESHED = 256**3
+#: Arrays with more voxels than this get no surfaces: all of them would have to be read.
 _HUGE = 1024**3
+#: Arrays elsewhere are read to find out which segments there are up to this size.
+_READ_BYTES = 256 * 2**20
 #: More selected segments than this make a state too large to be sent around.
 MAX_SEGMENTS = 10_000
+
+
+def why_no_meshes(volume: Volume) -> str | None:
+    """Return why no surfaces of a segmentation can be shown; None if they can."""
+    if len(volume.spatial_axes) != 3 or len(volume.axis_names) != 3:
+        return f"surfaces need three spatial axes and no channels, not {volume.axis_names}"
+    if volume.data.size > _HUGE:
+        shape = "×".join(map(str, volume.shape))
+        return f"it is too large for surfaces ({shape} voxels), which need to read all of it"
+    return None
 
 
 def mesh_source(volume: Volume) -> Any:
     """Return a data source with the surfaces of a segmentation.
 
-    Surfaces are made by neuroglancer in Python, all at the first that is
-    asked for, without simplification (which takes minutes).
+    Nothing is read before the first surface is asked for.
 
     Parameters
     ----------
     volume : Volume
-        The segmentation.
+        A segmentation for which :func:`why_no_meshes` gives no reason.
 
     Returns
     -------
@@ -41,7 +62,9 @@ def mesh_source(volume: Volume) -> Any:
     import neuroglancer
 
     coarse = _coarse(volume)
-    source = local_source(coarse, local_volume(coarse, meshes=True))
+    local = local_volume(coarse, meshes=True)
+    local.data = _WholeArray(coarse)
+    source = local_source(coarse, local)
     return neuroglancer.LayerDataSource(
         url=source.url,
         transform=source.transform,
@@ -53,39 +76,50 @@ def mesh_source(volume: Volume) -> Any:
 def segment_ids(volume: Volume) -> list[int]:
     """Return the ids of the segments to show surfaces of, ascending, without 0.
 
-    Reads the segmentation block by block. Of one that is too large, or has
-    too many segments, none are chosen, with a warning: they are shown when
-    the user selects them.
+    Looks at the elements of arrays that are in memory (at every second or
+    fourth voxel of large ones) and of small ones elsewhere. Nothing is read
+    of large arrays elsewhere, and none are chosen if there are too many; both
+    with a warning: users select the segments that they want to see.
+
+    Parameters
+    ----------
+    volume : Volume
+        A segmentation.
     """
-    coarse = _coarse(volume)
-    if coarse.data.size > _HUGE:
-        warnings.warn(
-            f"The segmentation of shape {volume.shape} is too large to show the surfaces of all "
-            "segments: select those to be shown.",
-            UserWarning,
-            stacklevel=3,
-        )
+    if not elements_in_memory(volume) and volume.data.nbytes > _READ_BYTES:
+        _warn("The segmentation is too large to be read for the ids of all its segments")
         return []
-    found: set[int] = set()
-    data: Any = coarse.data  # dask has no types
-    for block in data.to_delayed().ravel():
-        found.update(int(value) for value in np.unique(np.asarray(block.compute())))
-        if len(found) > MAX_SEGMENTS + 1:
-            warnings.warn(
-                f"There are more than {MAX_SEGMENTS} segments: select those whose surfaces are "
-                "to be shown.",
-                UserWarning,
-                stacklevel=3,
-            )
-            return []
-    found.discard(0)
-    return sorted(found)
+    found = np.unique(np.asarray(_coarse(volume).data))
+    found = found[found != 0]
+    if len(found) > MAX_SEGMENTS:
+        _warn(f"There are {len(found)} segments, too many to show the surfaces of all")
+        return []
+    # As the client counts: signed ids are taken for unsigned ones of the same size.
+    return [int(value) for value in found.astype(LocalArray(volume).dtype)]
+
+
+class _WholeArray(LocalArray):
+    """A segmentation as neuroglancer's mesh generator reads it, all at once."""
+
+    def transpose(self) -> np.ndarray[Any, Any]:
+        try:
+            return super().transpose()
+        except Exception:
+            # An exception here would leave all who wait for a surface waiting for ever.
+            _log.exception("Surfaces of %s cannot be made", self._volume.identity.label)
+            return np.zeros((1, 1, 1), self.dtype)
 
 
 def _coarse(volume: Volume) -> Volume:
-    if volume.data.size <= _LARGE:
+    """Return a copy that has few enough voxels, by leaving out the others."""
+    step = max(1, math.ceil((volume.data.size / _MESHED) ** (1 / 3) - 0.01))
+    if step == 1:
         return volume
     n_other = len(volume.axis_names) - len(volume.spatial_axes)
-    every_second = (*[slice(None)] * n_other, *[slice(None, None, 2)] * len(volume.spatial_axes))
-    sizes = tuple(2 * size for size in volume.voxel_size)
-    return volume.with_(data=volume.data[every_second], voxel_size=sizes, levels=(), source=None)
+    steps = (*[slice(None)] * n_other, *[slice(None, None, step)] * len(volume.spatial_axes))
+    sizes = tuple(step * size for size in volume.voxel_size)
+    return volume.with_(data=volume.data[steps], voxel_size=sizes, levels=(), source=None)
+
+
+def _warn(why: str) -> None:
+    warnings.warn(f"{why}: select those to be shown on the page.", UserWarning, stacklevel=2)

@@ -1,0 +1,243 @@
+"""Layers of arrays that users hand over, of whatever library they are."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import neuroglancer
+import numpy as np
+from neuroglancer.viewer_state import make_layer
+
+from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.viewers.neuroglancer.camera import first_camera
+from napari_dacapo.viewers.neuroglancer.layers import layer_json, layer_sources
+from napari_dacapo.viewers.neuroglancer.local import local_source, local_volume
+from napari_dacapo.viewers.neuroglancer.meshes import mesh_source, segment_ids, why_no_meshes
+from napari_dacapo.volumes.any_array import as_volume
+from napari_dacapo.volumes.object_source import elements_in_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_dacapo.viewers.neuroglancer.server import VolumeServer
+    from napari_dacapo.volumes import Volume
+
+__all__ = ["ArrayLayer", "add_layer", "array_layer", "array_layers", "look_at"]
+
+_KEYS = frozenset(
+    {"array", "is_seg", "meshes", "voxel_size", "offset", "axis_names", "shader_range"}
+)
+_SERVED_EDGE = 1024
+# What LocalVolume hands to a client that then shows nothing, without an error.
+_NOT_SHOWN = frozenset({"bool", "int64", "float16", "complex64", "complex128"})
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayLayer:
+    """An array that was handed over, checked.
+
+    Attributes
+    ----------
+    name : str
+        Of the layer.
+    volume : Volume or None
+        What is shown; of a LocalVolume only its place, None if unknown.
+    local : neuroglancer.LocalVolume or None
+        What is shown if it was one already.
+    is_seg : bool
+        Whether it is a segmentation.
+    meshes : bool
+        Whether the surfaces of its segments are shown.
+    """
+
+    name: str
+    volume: Volume | None
+    local: Any = None
+    is_seg: bool = False
+    meshes: bool = False
+
+
+def array_layers(arrays: Any) -> list[ArrayLayer]:
+    """Check the entries of :func:`napari_dacapo.view.get_viewer`.
+
+    Raises
+    ------
+    ValueError
+        If one cannot be shown; the message names it.
+    """
+    if not isinstance(arrays, Mapping):
+        raise ValueError(
+            f'arrays: give a dict such as {{"raw": {{"array": …}}}}, not {type(arrays).__name__}.'
+        )
+    return [_of_entry(str(name), entry) for name, entry in arrays.items()]
+
+
+def array_layer(
+    name: str,
+    array: Any,
+    *,
+    is_seg: bool | None = None,
+    meshes: bool = False,
+    voxel_size: Any = None,
+    offset: Any = None,
+    axis_names: Any = None,
+    shader_range: Any = None,
+) -> ArrayLayer:
+    """Check an array; nothing of it is read.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be shown; the message names it.
+    """
+    if isinstance(array, neuroglancer.LocalVolume):
+        return _of_local(name, array, is_seg, meshes)
+    try:
+        volume = as_volume(
+            array,
+            name,
+            kind=None if is_seg is None else "labels" if is_seg else "image",
+            voxel_size=voxel_size,
+            offset=offset,
+            axis_names=axis_names,
+        )
+        # Whether the client can show it at all.
+        layer_json(volume, ())
+    except NapariDacapoError as error:
+        raise ValueError(f"{name}: {error}") from error
+    labels = volume.kind == "labels"
+    if meshes and not labels:
+        raise ValueError(f'{name}: only segmentations have meshes; set "is_seg" to True.')
+    if meshes and (why := why_no_meshes(volume)) is not None:
+        if len(volume.axis_names) != 3:
+            raise ValueError(f"{name}: {why}.")
+        warnings.warn(f"{name}: {why}.", UserWarning, stacklevel=4)
+        meshes = False
+    return ArrayLayer(name, _ranged(name, volume, shader_range), None, labels, meshes)
+
+
+def add_layer(state: Any, layer: ArrayLayer, server: VolumeServer | None = None) -> None:
+    """Put a layer into a viewer's state, in place of one of the same name.
+
+    Parameters
+    ----------
+    state : neuroglancer.ViewerState
+        Within a transaction, or before it is given to a viewer.
+    layer : ArrayLayer
+        What to show.
+    server : VolumeServer, optional
+        From it the client reads arrays that are not in memory; without one,
+        they go through LocalVolume as well.
+    """
+    if layer.local is not None or layer.volume is None:
+        kind = neuroglancer.SegmentationLayer if layer.is_seg else neuroglancer.ImageLayer
+        state.layers[layer.name] = kind(source=layer.local)
+        return
+    volume = layer.volume
+    served = server is not None and _is_for_server(volume)
+    sources = layer_sources(volume, server) if served and server is not None else ()
+    described = layer_json(volume, sources)
+    made = make_layer({k: v for k, v in described.items() if k not in ("name", "visible")})
+    if not served:
+        made.source = [local_source(volume, local_volume(volume))]
+    if layer.meshes:
+        made.source.append(mesh_source(volume))
+        made.segments = segment_ids(volume)
+    state.layers[layer.name] = made
+
+
+def look_at(state: Any, layers: Sequence[ArrayLayer]) -> None:
+    """Let a state look at the middle of its layers, if it does not look anywhere yet."""
+    volumes = [layer.volume for layer in layers if layer.volume is not None]
+    if not volumes or state.display_dimensions:
+        return
+    camera = first_camera(volumes)
+    state.dimensions = neuroglancer.CoordinateSpace(camera["dimensions"])
+    state.display_dimensions = camera["displayDimensions"]
+    state.position = camera["position"]
+    state.cross_section_scale = camera["crossSectionScale"]
+    state.projection_scale = camera["projectionScale"]
+    state.layout = camera["layout"]
+
+
+def _of_entry(name: str, entry: Any) -> ArrayLayer:
+    if not isinstance(entry, Mapping) or "array" not in entry:
+        raise ValueError(f'{name}: give a dict with an "array", not {type(entry).__name__}.')
+    if unknown := sorted(str(key) for key in set(entry) - _KEYS):
+        warnings.warn(
+            f"{name}: {', '.join(unknown)} is ignored; there is: {', '.join(sorted(_KEYS))}.",
+            UserWarning,
+            stacklevel=5,
+        )
+    given = {key: value for key, value in entry.items() if key in _KEYS and key != "array"}
+    given["meshes"] = bool(given.get("meshes", False))
+    is_seg = given.get("is_seg")
+    return array_layer(
+        name, entry["array"], **{**given, "is_seg": None if is_seg is None else bool(is_seg)}
+    )
+
+
+def _of_local(name: str, local: Any, is_seg: bool | None, meshes: bool) -> ArrayLayer:
+    """Check a LocalVolume, which belongs to the user and is shown as it is."""
+    labels = local.volume_type == "segmentation"
+    if is_seg is not None and is_seg != labels:
+        raise ValueError(
+            f"{name}: the LocalVolume was made with volume_type={local.volume_type!r}; make it "
+            f"with volume_type={'segmentation' if is_seg else 'image'!r}."
+        )
+    signed = labels and not local.data_type.startswith("uint")
+    if local.data_type in _NOT_SHOWN or signed:
+        raise ValueError(
+            f"{name}: neuroglancer cannot show a LocalVolume of {local.data_type} as "
+            f"{'a segmentation' if labels else 'an image'}. Convert its data, or give the array "
+            "itself."
+        )
+    if local.encoding == "raw":
+        raise ValueError(f'{name}: the encoding "raw" of LocalVolume fails with numpy 2; use npz.')
+    return ArrayLayer(name, _place(name, local), local, labels, meshes)
+
+
+def _place(name: str, local: Any) -> Volume | None:
+    """Return a volume that lies where a LocalVolume does; its elements are of no concern."""
+    names, scales = list(local.dimensions.names), np.asarray(local.dimensions.scales, float)
+    units = list(local.dimensions.units)
+    spatial = [i for i, unit in enumerate(units) if unit == "m"]
+    try:
+        return as_volume(
+            np.broadcast_to(np.uint8(0), tuple(local.shape[i] for i in spatial)),
+            name,
+            voxel_size=list(scales[spatial] * 1e9),
+            offset=list(np.asarray(local.voxel_offset, float)[spatial] * scales[spatial] * 1e9),
+            axis_names=[names[i] for i in spatial],
+        )
+    except ValueError:
+        return None
+
+
+def _ranged(name: str, volume: Volume, shader_range: Any) -> Volume:
+    if shader_range is None:
+        return volume
+    try:
+        low, high = (float(value) for value in shader_range)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: shader_range must be two numbers, not {shader_range!r:.100}."
+        ) from None
+    if not low < high or not np.isfinite([low, high]).all():
+        raise ValueError(f"{name}: shader_range must rise, not go from {low:g} to {high:g}.")
+    return volume.with_(value_range=(low, high))
+
+
+def _is_for_server(volume: Volume) -> bool:
+    """Whether the client had better read a volume from our server than through LocalVolume.
+
+    Large computed arrays have no coarser copies: LocalVolume makes what is
+    seen of them, in place of the client fetching all of a plane.
+    """
+    if elements_in_memory(volume):
+        return False
+    has_levels = volume.source is not None or bool(volume.levels)
+    return has_levels or max(volume.spatial_shape) <= _SERVED_EDGE
