@@ -125,14 +125,19 @@ class RunWatcher:
         )
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, *, wait: bool = True) -> None:
         """End watching, within a second; safe at any time, also when never started.
 
-        After it returns no event is emitted, unless one is just being handled.
+        Parameters
+        ----------
+        wait : bool
+            Whether to wait for a look that is under way, so that no event is
+            emitted after this returns, unless one is just being handled. A
+            window that must not stand still does not wait.
         """
         self._stop.set()
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if wait and thread is not None and thread is not threading.current_thread():
             # A read that hangs (network file system) ends with its thread later.
             thread.join(timeout=0.9)
 
@@ -164,19 +169,19 @@ class RunWatcher:
         told = []
         while self._untold and not stop.is_set():
             event = self._untold.popleft()
-            self._emit(event)
+            self._emit(getattr(self, event.kind), event)
+            self._emit(self.event, event)
             told.append(event)
+        if not stop.is_set():
+            self._emit(self.looked, told)
         return told
 
-    def _emit(self, event: RunEvent) -> None:
-        own: SignalInstance = getattr(self, event.kind)
-        everything: SignalInstance = self.event
-        for signal in (own, everything):
-            try:
-                signal.emit(event)
-            except EmitLoopError:
-                # One receiver's fault must neither end the watching nor hide it.
-                _LOGGER.exception("A receiver of %r of run %s failed", event.kind, event.run)
+    def _emit(self, signal: SignalInstance, value: object) -> None:
+        try:
+            signal.emit(value)
+        except EmitLoopError:
+            # One receiver's fault must neither end the watching nor hide it.
+            _LOGGER.exception("A receiver of %r of run %s failed", signal.name, self.run.name)
 
     def _watch(self, stop: threading.Event) -> None:
         while not stop.is_set():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.errors import NapariDacapoError
@@ -40,6 +41,11 @@ class RunFacts:
     offer: Offer
     config: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
+
+    def knowing(self, outputs: Mapping[tuple[str, int], tuple[str, ...]]) -> RunFacts:
+        """Return facts that know what was listed of outputs before, too; own knowledge counts."""
+        known = MappingProxyType({**outputs, **self.offer.outputs})
+        return replace(self, offer=replace(self.offer, outputs=known))
 
 
 def gather(store: Store, name: str) -> RunFacts:

@@ -79,6 +79,13 @@ class OpenStore:
         """Return what is listed of a run."""
         return next((row for row in self.rows if row.name == name), None)
 
+    def take_row(self, row: RunRow) -> None:
+        """Replace what is listed of a run; a run that is not listed stays so."""
+        rows = tuple(row if old.name == row.name else old for old in self.rows)
+        if rows != self.rows:
+            self.rows = rows
+            self.rows_changed.emit()
+
     def open(
         self,
         path: str,

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_dacapo.viewers.facts import RunFacts, gather, with_outputs
+from napari_dacapo.viewers.following import Following
 from napari_dacapo.viewers.open_store import OpenStore, explain
 from napari_dacapo.viewers.screen import Screen
 from napari_dacapo.viewers.selection import Selection, resolve, step
 from napari_dacapo.viewers.showing import Portion, portions
-from napari_dacapo.viewers.tasks import Lane, run_here
+from napari_dacapo.viewers.tasks import Lane, call_here, run_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from napari_dacapo.viewers.backends import BackendChoice
     from napari_dacapo.viewers.base import Arrangement
     from napari_dacapo.viewers.listing import Opened
-    from napari_dacapo.viewers.tasks import Starter
+    from napari_dacapo.viewers.tasks import HandOver, Starter
 
 __all__ = ["Session"]
 
@@ -42,6 +43,8 @@ class Session:
         Where runs can be shown, the default first; none if runs are only listed.
     start : Starter, optional
         Runs slow work; at once and on this thread if omitted.
+    hand_over : HandOver, optional
+        Calls something on the thread that owns the viewer; at once if omitted.
 
     Attributes
     ----------
@@ -49,6 +52,8 @@ class Session:
         The store and its runs.
     screen : Screen
         The backends and what they show.
+    following : Following
+        The run that is followed while it trains, if any.
     facts : RunFacts or None
         The selected run, once it has been read.
     selection : Selection
@@ -74,7 +79,13 @@ class Session:
     backend_changed = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, backends: Sequence[BackendChoice], *, start: Starter = run_here) -> None:
+    def __init__(
+        self,
+        backends: Sequence[BackendChoice],
+        *,
+        start: Starter = run_here,
+        hand_over: HandOver = call_here,
+    ) -> None:
         self.screen = Screen(backends)
         self.facts: RunFacts | None = None
         self.selection = Selection()
@@ -84,6 +95,7 @@ class Session:
             name: Lane(start, self._announce_busy) for name in ("store", "run", "outputs", "show")
         }
         self.store = OpenStore(self._lanes["store"])
+        self.following = Following(self, hand_over)
 
     # -- store ---------------------------------------------------------------------------------
 
@@ -117,6 +129,10 @@ class Session:
 
     def close_store(self) -> None:
         """Let go of the store; what is on screen stays there."""
+        self.following.stop()
+        self._close_store()
+
+    def _close_store(self) -> None:
         self._forget_run()
         self.selection = Selection()
         self.store.close()
@@ -172,6 +188,16 @@ class Session:
         self._list_outputs(wanted)
         if self.screen.shows(self.selection):
             self.show()
+
+    def renew(self, facts: RunFacts) -> None:
+        """Take over what is new of the selected run; what is on screen stays."""
+        if self.facts is None or self.facts.name != facts.name:
+            return
+        self._lanes["outputs"].cancel()  # its answer would bring back what was known then
+        wanted, self.facts = self.selection, facts.knowing(self.facts.offer.outputs)
+        self.selection = resolve(wanted, self.facts.offer)
+        self.selection_changed.emit(self.selection)
+        self._list_outputs(wanted)
 
     def step(self, by: int) -> None:
         """Go to a validated iteration before or after the selected one."""
@@ -246,6 +272,7 @@ class Session:
 
     def close(self) -> None:
         """Stop all work and let go of the backends; safe to call twice."""
+        self.following.stop()
         for lane in self._lanes.values():
             lane.cancel()
         self.screen.close()
@@ -262,11 +289,14 @@ class Session:
         quiet: bool = False,
     ) -> None:
         def take(opened: Opened) -> None:
+            self.following.go_on_in(opened.store)
             self.select_run(wanted.run or opened.run)
             if then is not None:
                 then()
 
-        self.close_store()
+        if path != self.store.state.path:
+            self.following.stop()
+        self._close_store()
         self.selection = wanted
         self.store.open(path, path_map=path_map, quiet=quiet, on_opened=take)
 

@@ -15,7 +15,7 @@ from napari_dacapo.errors import NapariDacapoError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Lane", "Starter", "Work", "run_here"]
+__all__ = ["HandOver", "Lane", "Starter", "Work", "call_here", "run_here"]
 
 
 class Work(Protocol):
@@ -37,6 +37,18 @@ class Starter(Protocol):
         on_done: Callable[[], None],
     ) -> None:
         """Start; each callback is called on the thread that owns the viewer, `on_done` last."""
+
+
+class HandOver(Protocol):
+    """Takes a deed on any thread, and does it on the thread that owns the viewer."""
+
+    def __call__(self, deed: Callable[[], None], /) -> None:
+        """Hand a deed over; deeds are done in the order in which they come."""
+
+
+def call_here(deed: Callable[[], None]) -> None:
+    """Do it at once, on this thread: for scripts."""
+    deed()
 
 
 def run_here(
