@@ -313,6 +313,17 @@ def test_a_checkpoint_of_another_config(kit: Any, tmp_path: Path, tiny: Any) -> 
         predict(tiny, 2, kit.make_raw((12, 12, 12)))
 
 
+def test_configs_that_differ_in_what_weights_do_not_show(kit: Any, tiny: Any) -> None:
+    raw = kit.make_raw((24, 24, 24))
+    same = predict(tiny, 1, raw, input_shape=(24, 24, 24))
+    padded = np.asarray(same.data)
+    valid = kit.unet(padding="valid")
+    tiny.config = tiny.config.model_copy(update={"architecture_config": valid})
+    cropped = np.asarray(predict(tiny, 1, raw, input_shape=(24, 24, 24)).data)
+    assert cropped.shape == (1, 8, 8, 8)
+    np.testing.assert_allclose(cropped, padded[:, 8:-8, 8:-8, 8:-8], atol=1e-6)
+
+
 def test_a_checkpoint_replaced_meanwhile(kit: Any, tmp_path: Path, tiny: Any) -> None:
     volume = predict(tiny, 1, kit.make_raw((12, 12, 12)))
     kit.TinyRun(tiny.folder, seed=5)

@@ -100,7 +100,9 @@ class NetworkSpec:
         PredictionError
             If the device is not there.
         """
-        key = (self.sha256, str(self.path), choose_device(self.device), self.half)
+        # With the configs: some of what they say, such as padding, does not show in the weights.
+        configs = (repr(self.architecture), repr(self.task))
+        key = (self.sha256, str(self.path), configs, choose_device(self.device), self.half)
         with _lock:
             network = _networks.get(key)
             if network is None:
