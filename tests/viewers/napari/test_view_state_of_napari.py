@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -132,6 +134,28 @@ def test_a_colormap_that_nobody_knows_is_left_out(viewers):
     set_view(viewer, ViewState(AXES, view.position, view.zoom, layers=(unknown,)))
     assert viewer.layers[2].colormap.name == "dacapo signed"
     assert viewer.layers[2].opacity == 0.5
+
+
+@pytest.mark.parametrize(
+    ("layer", "change"),
+    [
+        (2, {"blending": "no such blending"}),
+        (2, {"contrast_limits": (1.0, 1.0)}),
+        (2, {"contrast_limits": (2.0, 1.0)}),
+        (2, {"gamma": 0.0}),
+        (2, {"gamma": -1.0}),
+        (3, {"selected_label": 325}),
+        (3, {"selected_label": -1}),
+        (3, {"selected_label": 2**70}),
+    ],
+)
+def test_what_napari_does_not_know_is_left_out(viewers, layer, change):
+    viewer = viewers[0]
+    before = get_view(viewer)
+    wrong = replace(before.layers[layer], opacity=0.25, **change)
+    set_view(viewer, replace(before, layers=(wrong,)))
+    expected = replace(before.layers[layer], opacity=0.25)
+    assert get_view(viewer).layers[layer] == expected
 
 
 def test_axes_are_matched_by_name(viewers):

@@ -232,7 +232,7 @@ class NapariBackend:
             if said is None or place(said) != place(volume.identity.as_dict()):
                 continue
             if _ROLES.index(said["role"]) <= height:
-                return i + 1
+                return int(i) + 1
             index = i
         return index
 

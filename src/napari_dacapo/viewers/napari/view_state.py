@@ -161,19 +161,25 @@ def _is_meant(layer: Layer, state: LayerState) -> bool:
 def _set_layer_state(layer: Layer, state: LayerState) -> None:
     layer.visible = state.visible
     layer.opacity = min(max(state.opacity, 0.0), 1.0)
-    layer.blending = state.blending
+    # A link may come from a viewer that knows more than this one, or from anybody.
+    with suppress(ValueError):
+        layer.blending = state.blending
     if isinstance(layer, Image):
-        if state.contrast_limits is not None:
+        if (
+            state.contrast_limits is not None
+            and state.contrast_limits[0] < state.contrast_limits[1]
+        ):
             _set_contrast(layer, state.contrast_limits)
-        if state.gamma is not None:
+        if state.gamma is not None and state.gamma > 0:
             layer.gamma = state.gamma
         if state.colormap is not None:
-            # A link may come from a viewer that knows other colormaps.
             with suppress(KeyError):
                 layer.colormap = image_colormap(state.colormap)
     elif isinstance(layer, Labels):
         if state.selected_label is not None:
-            layer.selected_label = state.selected_label
+            # Of labels that the elements cannot hold.
+            with suppress(ValueError, OverflowError):
+                layer.selected_label = state.selected_label
         layer.show_selected_label = state.show_selected_label
 
 
