@@ -121,7 +121,7 @@ def test_a_broken_archive_is_said_and_leaves_nothing(
     assert not any(path.is_file() for path in (tmp_path / "cache").rglob("*"))
 
 
-@pytest.mark.parametrize("evil", ["../outside", "link/outside"])
+@pytest.mark.parametrize("evil", ["../outside", "/outside", "a/../../outside", "link/outside"])
 def test_nothing_leaves_the_cache(tmp_path: Path, evil: str) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
@@ -132,7 +132,7 @@ def test_nothing_leaves_the_cache(tmp_path: Path, evil: str) -> None:
         entry = tarfile.TarInfo(evil)
         entry.size = 4
         tar.addfile(entry, io.BytesIO(b"evil"))
-    with pytest.raises(tarfile.FilterError):
+    with pytest.raises(tarfile.ExtractError):
         samples._unpack(lzma.compress(buffer.getvalue()), tmp_path / "samples" / "version")
     assert not any(path.name.startswith("outside") for path in tmp_path.rglob("*"))
 
