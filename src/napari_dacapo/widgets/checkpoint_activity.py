@@ -37,11 +37,6 @@ class Activity:
         self._on_cancel = on_cancel
         self._bar: _Progress | None = None
 
-    @property
-    def shown(self) -> bool:
-        """Whether there is a bar."""
-        return self._bar is not None
-
     def tell(self, text: str, done: int, total: int) -> None:
         """Show how far it is; the bar moves without end if `total` is 0."""
         bar = self._bar

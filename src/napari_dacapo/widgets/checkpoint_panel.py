@@ -62,7 +62,6 @@ class CheckpointPanel(QWidget):
         self.iteration = IterationChooser(self)
         self.iteration.slider.setToolTip("Checkpoints, validated or not")
         self.iteration.slider.setAccessibleName("Checkpoint")
-        self.source = SourceChooser(self._layer_source, self)
         self.options = OptionsChooser(self)
         self.status = StatusView(self)
         self.here = _button(
@@ -89,7 +88,7 @@ class CheckpointPanel(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Iteration", self.iteration)
-        form.addRow(self.source)
+        self.source = SourceChooser(form, self._layer_source, page)
         form.addRow("Device", self.options)
         buttons = QHBoxLayout()
         for button in (self.here, self.whole, self.compare):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -33,8 +33,17 @@ Entry = tuple[str, Any]
 PATH: Entry = ("path", "")
 
 
-class SourceChooser(QWidget):
-    """Rows for a form: the source, and what has to be said of it.
+class SourceChooser(QObject):
+    """Rows of a form: the source, and what has to be said of it.
+
+    Parameters
+    ----------
+    form : QFormLayout
+        Gets the rows.
+    layer_source : callable
+        Returns what a layer is as a source; may raise NapariDacapoError.
+    parent : QWidget
+        The widget that the form belongs to.
 
     Signals
     -------
@@ -45,11 +54,12 @@ class SourceChooser(QWidget):
     changed = Signal()
 
     def __init__(
-        self, layer_source: Callable[[Any], RawSource], parent: QWidget | None = None
+        self, form: QFormLayout, layer_source: Callable[[Any], RawSource], parent: QWidget
     ) -> None:
         super().__init__(parent)
         self._layer_source = layer_source
-        self.chooser = QComboBox(self)
+        self._has_channels = False
+        self.chooser = QComboBox(parent)
         self.chooser.setToolTip(
             "Raw to predict on: of a dataset, an image layer, or an array on disk"
         )
@@ -57,30 +67,28 @@ class SourceChooser(QWidget):
         self.chooser.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.path = QLineEdit(self)
+        self.path = QLineEdit(parent)
         self.path.setPlaceholderText("Zarr, N5 or TIFF, with the array's name")
         self.path.setToolTip("Path of the array, e.g. /data/cells.zarr/raw")
-        self.browse = QToolButton(self)
+        self.browse = QToolButton(parent)
         self.browse.setText("…")
         self.browse.setToolTip("Choose the folder of the array")
-        self.voxel_size = QLineEdit(self)
-        self.channels = QLineEdit(self)
+        self.voxel_size = QLineEdit(parent)
+        self.channels = QLineEdit(parent)
         self.channels.setPlaceholderText("all")
         self.channels.setToolTip('Which channels the network sees: "0", "0, 2" or "1-3"')
-        path_row = QWidget(self)
+        path_row = QWidget(parent)
         row = QHBoxLayout(path_row)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
         row.addWidget(self.path, 1)
         row.addWidget(self.browse)
-        self._form = QFormLayout(self)
-        self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._form = form
         self._path_row = path_row
-        self._form.addRow("Raw", self.chooser)
-        self._form.addRow("Path", path_row)
-        self._form.addRow("Voxel size", self.voxel_size)
-        self._form.addRow("Channels", self.channels)
+        form.addRow("Raw", self.chooser)
+        form.addRow("Path", path_row)
+        form.addRow("Voxel size", self.voxel_size)
+        form.addRow("Channels", self.channels)
         self.chooser.activated.connect(self._on_chosen)
         self.browse.clicked.connect(self._browse)
         self.path.editingFinished.connect(self._on_path)
@@ -198,8 +206,6 @@ class SourceChooser(QWidget):
         self.voxel_size.setPlaceholderText("")
         self.channels.clear()
 
-    _has_channels = False
-
     def _asks_size(self) -> bool:
         entry = self.entry()
         return entry is not None and entry[0] in ("layer", "path")
@@ -227,7 +233,7 @@ class SourceChooser(QWidget):
 
     def _browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(
-            self, "Array to predict on", self.path.text(), QFileDialog.Option.ShowDirsOnly
+            self.chooser, "Array to predict on", self.path.text(), QFileDialog.Option.ShowDirsOnly
         )
         if chosen:
             self.path.setText(chosen)

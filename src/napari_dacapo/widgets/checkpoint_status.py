@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StatusView"]
 
-DELAY_MS = 300
-"""Work that is done sooner is not announced in the activity dock."""
+INTERVAL_MS = 300
+"""How often the activity dock is told; work that is done sooner is not announced there."""
 
 
 class StatusView(QWidget):
@@ -36,31 +36,28 @@ class StatusView(QWidget):
         self._problem = ""
         self.bar = QProgressBar(self)
         self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(8)
+        self.bar.setFixedHeight(6)
         self.cancel = QPushButton("Cancel", self)
         self.cancel.setToolTip("Compute no more; what is on screen stays  Esc")
         self.cancel.clicked.connect(self.cancelled)
-        self.text = QLabel(self)
-        self.text.setWordWrap(True)
-        self.text.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.text, self.notes = _label(self), _label(self)
         row = QHBoxLayout()
-        row.addWidget(self.bar, 1)
-        row.addWidget(self.cancel)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.cancel, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
+        layout.addWidget(self.bar)
         layout.addLayout(row)
-        layout.addWidget(self.text)
+        layout.addWidget(self.notes)
         for widget in (self.bar, self.cancel):
             policy = widget.sizePolicy()
             policy.setRetainSizeWhenHidden(True)  # buttons must not jump as blocks finish
             widget.setSizePolicy(policy)
         activity = self._activity = Activity(self.cancelled.emit)
-        # Making a bar lets Qt handle events, which nobody expects amid a change of state.
+        # napari's bars let Qt handle events, which nobody expects amid a change of state.
         self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(DELAY_MS)
+        self._timer.setInterval(INTERVAL_MS)
         self._timer.timeout.connect(self._announce)
         self.destroyed.connect(lambda: activity.end())
 
@@ -76,8 +73,6 @@ class StatusView(QWidget):
         if not busy:
             self._timer.stop()
             self._activity.end()
-        elif self._activity.shown:
-            self._announce()
         elif not self._timer.isActive():
             self._timer.start()
 
@@ -88,16 +83,24 @@ class StatusView(QWidget):
 
     def _write(self) -> None:
         state = self._state
-        lines = [f"⚠ {self._problem}"] if self._problem else []
-        if state is not None:
-            words = in_words(state)
-            mark = "⚠ " if state.phase == "failed" else ""
-            lines += [f"{mark}{words}"] if words else []
-            lines += [f"⚠ {note}" for note in state.notes if state.phase != "failed"]
-        self.text.setText("\n".join(lines))
+        words = in_words(state) if state is not None else ""
+        failed = state is not None and state.phase == "failed"
+        self.text.setText(f"⚠ {words}" if failed else words)
+        notes = state.notes if state is not None and not failed else ()
+        lines = [*([self._problem] if self._problem else []), *notes]
+        self.notes.setText("\n".join(f"⚠ {line}" for line in lines))
+        self.notes.setVisible(bool(lines))
 
     def _announce(self) -> None:
         state = self._state
         if state is not None:
             text = f"Predicting {state.run} · {state.iteration}"
             self._activity.tell(text, state.done, state.total)
+
+
+def _label(parent: QWidget) -> QLabel:
+    label = QLabel(parent)
+    label.setWordWrap(True)
+    label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

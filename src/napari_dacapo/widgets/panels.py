@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_dacapo.widgets.checkpoint_panel import CheckpointPanel
 from napari_dacapo.widgets.details_panel import DetailsPanel
 from napari_dacapo.widgets.show_panel import ShowPanel
 
@@ -42,5 +43,11 @@ class Panel:
 
 PANELS = (
     Panel("show", "Show", "Dataset, iteration and parameters to open", ShowPanel),
+    Panel(
+        "checkpoint",
+        "Checkpoint",
+        "Run any checkpoint where you look, on any raw",
+        CheckpointPanel,
+    ),
     Panel("details", "Details", "The whole config of the run, to search in", DetailsPanel),
 )

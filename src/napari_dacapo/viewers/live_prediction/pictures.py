@@ -25,6 +25,8 @@ __all__ = [
 VARIANT = "live"
 """Variant of the segmentation: it has a place of its own beside that of a validation."""
 
+_LEAST_LIMIT = 1e-3
+
 _AROUND = (
     "The watershed was computed over the predicted blocks on screen: objects that reach "
     "beyond them may come out otherwise over the whole."
@@ -120,7 +122,8 @@ def difference(prediction: Volume, stored: Volume, largest: float | None) -> Vol
         )
     assert isinstance(data, LazyArray)
     assert isinstance(other, LazyArray)
-    limit = largest if largest is not None and largest > 0 else 1e-6
+    # Rounding alone must not look like a difference.
+    limit = max(_LEAST_LIMIT, largest or 0.0)
     return prediction.with_(
         data=data.map(subtract, other, dtype=np.float32),
         identity=replace(prediction.identity, role="error", variant="difference"),

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveState", "in_words"]
 
+ROUNDING = 1e-5
+"""Processors sum in different orders: predictions around 1 in single precision differ by this."""
+
 Phase = Literal["idle", "loading", "working", "done", "stopped", "failed"]
 
 
@@ -92,4 +95,5 @@ def _difference(state: LiveState) -> str:
     if math.isnan(state.largest):
         return "NaN where the stored prediction has numbers, or the other way round"
     sofar = " so far" if state.phase != "done" else ""
-    return f"max |difference| to stored = {state.largest:.3g}{sofar}"
+    rounding = ", as rounding makes it" if 0 < state.largest <= ROUNDING else ""
+    return f"max |difference| to stored = {state.largest:.3g}{rounding}{sofar}"
