@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -478,9 +477,8 @@ def test_closing_does_not_wait_for_what_is_being_computed(
     waiting = threading.Thread(target=ask)
     waiting.start()
     assert begun.wait(30)
-    start = time.monotonic()
     server.close()
-    assert time.monotonic() - start < 1
+    assert server.closed
     finish.set()
     waiting.join(30)
 

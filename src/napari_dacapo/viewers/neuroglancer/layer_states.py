@@ -36,6 +36,9 @@ __all__ = ["HINTS", "layer_states", "with_layer_states"]
 #: Key in a layer (and in a state) for what neuroglancer has no words for.
 HINTS = "napari-dacapo"
 
+_BLENDINGS = {
+    "translucent", "translucent_no_depth", "additive", "minimum", "multiplicative", "opaque",
+}  # fmt: skip
 _IMAGE_ALPHA, _LABELS_ALPHA = 0.5, 0.5  # neuroglancer's own defaults, left out of its JSON
 
 
@@ -214,7 +217,9 @@ def _with_hint(state: LayerState, layer: Mapping[str, Any], look: Appearance) ->
     if own is None:
         return state
     blending, opacity = own.get("blending"), own.get("opacity")
-    if isinstance(blending, str) and (blending == "additive") == (state.blending == "additive"):
+    # Only images can be blended in two ways there; a change of that wins over the hint.
+    unchanged = look.kind != "image" or (blending == "additive") == (state.blending == "additive")
+    if isinstance(blending, str) and blending in _BLENDINGS and unchanged:
         state = replace(state, blending=blending)
     # The layer has one opacity, that of its first visible channel.
     leading = next((hint for hint in valid if hint.get("visible") is True), valid[0])

@@ -12,7 +12,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from napari_dacapo.errors import LinkError
 from napari_dacapo.viewers.neuroglancer.camera import metres
@@ -98,11 +98,12 @@ def local_path(url: str, url_map: Mapping[str, str]) -> Path | None:
         if text.rstrip("/") != begin and not text.startswith(begin + "/"):
             continue
         rest = text[len(begin) :]
-        if urlsplit(rest).query or "#" in rest:
+        inner = unquote(rest).strip("/")
+        if "?" in rest or "#" in rest or "\0" in inner:
             continue
         root = os.path.realpath(os.path.expanduser(local))
-        path = os.path.realpath(os.path.join(root, unquote(rest).strip("/")))
-        if "\0" in path or (path != root and not path.startswith(root.rstrip(os.sep) + os.sep)):
+        path = os.path.realpath(os.path.join(root, inner))
+        if path != root and not path.startswith(root.rstrip(os.sep) + os.sep):
             return None
         return Path(path)
     return None

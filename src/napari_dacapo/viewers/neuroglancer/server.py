@@ -203,7 +203,7 @@ class VolumeServer:
             with contextlib.suppress(RuntimeError):  # closed in the meantime
                 loop.call_soon_threadsafe(stop.set)
         if self._thread is not threading.current_thread():
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=1)
         self.files.shutdown(wait=False, cancel_futures=True)
         self.computing.shutdown(wait=False, cancel_futures=True)
         with self._lock:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import neuroglancer
 from neuroglancer import viewer_base
 from neuroglancer.server import Server
+from neuroglancer.trackable_state import ConcurrentModificationError
 
 from napari_dacapo.viewers.neuroglancer.access import (
     guard_host,
@@ -152,7 +153,7 @@ class OwnViewer(neuroglancer.Viewer):  # type: ignore[misc]
             new = make(state)
             try:
                 self.shared_state.set_state(new, existing_generation=generation)
-            except neuroglancer.ConcurrentModificationError:
+            except ConcurrentModificationError:
                 continue
             return new
 
@@ -174,7 +175,7 @@ class OwnViewer(neuroglancer.Viewer):  # type: ignore[misc]
         self._closed = True
         self.volumes.close()
         self._own_server.request_stop()
-        self._own_server._thread.join(timeout=5)
+        self._own_server._thread.join(timeout=1)
 
     @property
     def closed(self) -> bool:

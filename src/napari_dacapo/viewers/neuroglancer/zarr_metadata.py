@@ -176,7 +176,7 @@ def override_v2(
     """
     chunks: Any = stored.get("chunks")
     typestr = stored.get("dtype")
-    if list(stored.get("shape") or ()) != list(shape) or not _fits(chunks, shape, whole_axes):
+    if stored.get("shape") != list(shape) or not _fits(chunks, shape, whole_axes):
         return None
     if not isinstance(typestr, str) or not _same_bytes(_V2_TYPES.get(typestr[1:]), dtype):
         return None
@@ -234,7 +234,7 @@ def override_v3(
         and fill is not None
         and stored.get("node_type") == "array"
         and not stored.get("storage_transformers")
-        and list(stored.get("shape") or ()) == list(shape)
+        and stored.get("shape") == list(shape)
         and _fits(chunks, shape, ())
         and _fits(read_chunks, shape, whole_axes)
         and math.prod(read_chunks or ()) * _itemsize(dtype) <= MAX_CHUNK_BYTES
@@ -301,8 +301,8 @@ def _fits(chunks: Any, shape: Sequence[int], whole_axes: Sequence[int]) -> bool:
     return all(chunks[axis] == shape[axis] for axis in whole_axes)
 
 
-def _id(compressor: Any) -> Any:
-    return compressor.get("id") if isinstance(compressor, Mapping) else None
+def _id(compressor: Any) -> str:
+    return str(compressor.get("id")) if isinstance(compressor, Mapping) else ""
 
 
 def _itemsize(dtype: str) -> int:

@@ -1,0 +1,503 @@
+"""Links: what napari shows travels to neuroglancer and back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from napari.components import ViewerModel
+
+from napari_dacapo import neuroglancer_link, open_link
+from napari_dacapo.cli import main
+from napari_dacapo.errors import LinkError
+from napari_dacapo.runs import open_store
+from napari_dacapo.viewers import links
+from napari_dacapo.viewers.napari.backend import NapariBackend
+from napari_dacapo.viewers.napari.view_state import get_view, set_view
+from napari_dacapo.viewers.neuroglancer.backend import NeuroglancerBackend
+from napari_dacapo.viewers.neuroglancer.link_text import MAX_SELECTED, read_link, read_state_file
+from napari_dacapo.volumes import Identity, Volume, open_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from napari_dacapo.runs import Store
+    from napari_dacapo.viewers.view_state import ViewState
+
+PUBLIC = "https://data.example.org/lab"
+
+
+@pytest.fixture(autouse=True)
+def _no_server_left() -> Iterator[None]:
+    yield
+    links.stop_live_links()
+
+
+@pytest.fixture(scope="module")
+def store(stores: Path) -> Store:
+    return open_store(stores / "main", path_map={"/nrs/demo/dacapo-data": str(stores / "data")})
+
+
+@pytest.fixture(scope="module")
+def volumes(store: Store) -> list[Volume]:
+    return store.run("dist_aniso").volumes()
+
+
+def shown(volumes: list[Volume]) -> ViewerModel:
+    viewer = ViewerModel()
+    NapariBackend(viewer).show(volumes)
+    return viewer
+
+
+def close(a: ViewState, b: ViewState) -> None:
+    """Assert that two views are the same, but for rounding."""
+    assert (a.axes, a.ndisplay, a.order) == (b.axes, b.ndisplay, b.order)
+    np.testing.assert_allclose(a.position, b.position, rtol=1e-6, atol=1e-3)
+    assert a.zoom == pytest.approx(b.zoom, rel=1e-6)
+    if a.ndisplay == 3:
+        np.testing.assert_allclose(a.orientation, b.orientation, atol=1e-5)
+    assert len(a.layers) == len(b.layers)
+    for one, other in zip(a.layers, b.layers, strict=True):
+        assert replace(one, opacity=0, contrast_limits=None, gamma=None) == replace(
+            other, opacity=0, contrast_limits=None, gamma=None
+        )
+        assert one.opacity == pytest.approx(other.opacity, abs=1e-6)
+        if one.contrast_limits is not None:
+            assert one.contrast_limits == pytest.approx(other.contrast_limits, abs=1e-4)
+            assert one.gamma == pytest.approx(other.gamma, abs=1e-6)
+
+
+unit = st.floats(0, 1)
+LAYER_LOOKS = st.fixed_dictionaries(
+    {
+        "visible": st.booleans(),
+        "opacity": unit,
+        "blending": st.sampled_from(
+            ["translucent", "translucent_no_depth", "additive", "minimum", "opaque"]
+        ),
+        "limits": st.tuples(st.floats(-2, 2), st.floats(0.01, 3)),
+        "gamma": st.floats(0.2, 2),
+        "colormap": st.sampled_from(["gray", "viridis", "magenta", "dacapo signed", "turbo"]),
+        "selected_label": st.integers(0, 255),
+        "show_selected_label": st.booleans(),
+    }
+)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    position=st.tuples(st.floats(1200, 1600), st.floats(800, 1000), st.floats(440, 600)),
+    zoom=st.floats(0.01, 20),
+    ndisplay=st.sampled_from([2, 3]),
+    order=st.permutations((0, 1, 2)),
+    angles=st.tuples(st.floats(-170, 170), st.floats(-80, 80), st.floats(-170, 170)),
+    looks=st.lists(LAYER_LOOKS, min_size=4, max_size=4),
+)
+def test_a_view_comes_back_as_it_went(
+    volumes: list[Volume],
+    position: tuple[float, ...],
+    zoom: float,
+    ndisplay: int,
+    order: list[int],
+    angles: tuple[float, float, float],
+    looks: list[dict[str, Any]],
+) -> None:
+    viewer = shown(volumes)
+    viewer.dims.order = tuple(order)
+    viewer.dims.ndisplay = ndisplay
+    camera = viewer.scene.camera
+    for axis, value in enumerate(position):
+        viewer.dims.set_point(axis, value)
+    displayed = [position[axis] for axis in viewer.dims.displayed]
+    camera.center = (0.0,) * (3 - len(displayed)) + tuple(displayed)
+    camera.zoom = zoom
+    if ndisplay == 3:
+        camera.angles = angles
+    for layer, look in zip(viewer.layers, looks, strict=True):
+        layer.visible, layer.opacity = look["visible"], look["opacity"]
+        layer.blending = look["blending"]
+        if hasattr(layer, "gamma"):
+            low, width = look["limits"]
+            layer.contrast_limits_range = (-10, 10)
+            layer.contrast_limits = (low, low + width)
+            layer.gamma, layer.colormap = look["gamma"], "gray"
+            state = get_view(viewer)
+            named = [
+                replace(s, colormap=look["colormap"]) if s.name == layer.name else s
+                for s in state.layers
+            ]
+            set_view(viewer, replace(state, layers=tuple(named)))
+        else:
+            layer.selected_label = look["selected_label"]
+            layer.show_selected_label = look["show_selected_label"]
+
+    again = open_link(neuroglancer_link(viewer), ViewerModel())
+
+    expected = get_view(viewer)
+    # Whether only the picked label is shown means nothing without a picked one.
+    expected = replace(
+        expected,
+        layers=tuple(
+            replace(s, show_selected_label=False) if s.selected_label == 0 else s
+            for s in expected.layers
+        ),
+    )
+    close(get_view(again), expected)
+    assert [layer.name for layer in again.layers] == [layer.name for layer in viewer.layers]
+
+
+def test_channels_travel_as_layers_of_their_own(stores: Path) -> None:
+    run = open_store(stores / "pypi-0.3.5").run("affs_same_iso0")
+    viewer = shown(run.volumes())
+    channels = [layer for layer in viewer.layers if " · (" in layer.name]
+    assert len(channels) == 6
+    channels[1].visible = False
+    channels[2].contrast_limits = (0.25, 0.75)
+    channels[3].visible = True
+    channels[4].gamma = 0.5
+    again = open_link(neuroglancer_link(viewer), ViewerModel())
+    close(get_view(again), get_view(viewer))
+
+
+def test_a_two_dimensional_view_travels(stores: Path) -> None:
+    viewer = shown(open_store(stores / "pypi-0.3.5").run("dist_2d").volumes())
+    viewer.scene.camera.center = (0.0, 300.0, 210.0)
+    viewer.scene.camera.zoom = 0.4
+    link = neuroglancer_link(viewer)
+    assert read_link(link)["displayDimensions"] == ["x", "y"]
+    close(get_view(open_link(link, ViewerModel())), get_view(viewer))
+
+
+def test_sources_of_a_live_link_answer_with_the_bytes_of_the_zarr(stores: Path) -> None:
+    path = stores / "main/dist_aniso/validation.zarr/20/ds_aniso_val/prediction"
+    state = read_link(neuroglancer_link(open_volume(path)))
+    (source,) = state["layers"][0]["source"]
+    address = source["url"].removesuffix("|zarr2:")
+    for file in path.glob("[0-9]*/**/*"):
+        if file.is_file():
+            with urlopen(f"{address}0/{file.relative_to(path).as_posix()}") as answer:
+                assert answer.read() == file.read_bytes()
+
+
+def test_live_links_end_when_told_to(volumes: list[Volume]) -> None:
+    assert not links.live_links_run()
+    url = neuroglancer_link(volumes[0])
+    assert links.live_links_run()
+    assert url.startswith("http://127.0.0.1:")
+    assert neuroglancer_link(volumes[0]).partition("#")[0] == url.partition("#")[0]
+    links.stop_live_links()
+    assert not links.live_links_run()
+    with pytest.raises(LinkError, match=r"runs no more.*Give the store"):
+        open_link(url, ViewerModel())
+
+
+def test_a_live_link_of_another_process_is_opened_from_the_store(
+    volumes: list[Volume], store: Store, stores: Path
+) -> None:
+    viewer = shown(volumes)
+    viewer.layers[0].gamma = 0.5
+    url, view = neuroglancer_link(viewer), get_view(viewer)
+    links.stop_live_links()
+    close(get_view(open_link(url, ViewerModel(), store=store)), view)
+    other = open_link(url, ViewerModel(), store=stores / "main")
+    assert len(other.layers) == len(viewer.layers)
+
+
+def test_a_link_for_another_client_may_be_read_from_there(volumes: list[Volume]) -> None:
+    url = neuroglancer_link(volumes[0], prefix="https://ng.example.org/sub/?x=1#!{}")
+    assert url.startswith("https://ng.example.org/sub/?x=1#!%7B")
+    assert "https://ng.example.org" in links._LIVE.viewer.volumes.origins  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("prefix", ["ftp://x/", "file:///etc/passwd", "javascript:alert(1)", ""])
+def test_a_prefix_must_be_a_page(volumes: list[Volume], prefix: str) -> None:
+    with pytest.raises(LinkError, match="address of"):
+        neuroglancer_link(volumes[0], prefix=prefix or "nonsense")
+
+
+def test_the_users_own_layers_come_along_live() -> None:
+    viewer = ViewerModel()
+    image = np.random.default_rng(0).normal(size=(10, 20, 30))
+    viewer.add_image(
+        image, name="mine", scale=(4, 2, 2), translate=(100, 0, 0), contrast_limits=(-1, 1)
+    )
+    viewer.add_labels((image > 0).astype(int), name="painted", scale=(4, 2, 2))
+    viewer.add_points(np.zeros((1, 3)), name="dots")
+    with pytest.warns(UserWarning, match="dots is left out"):
+        url = neuroglancer_link(viewer)
+    again = open_link(url, ViewerModel())
+    assert len(again.layers) == 2
+    np.testing.assert_array_equal(np.asarray(again.layers[0].data), image)
+    np.testing.assert_allclose(again.layers[0].translate, (100, 0, 0))
+    with pytest.raises(LinkError, match="no public address"):
+        neuroglancer_link(viewer, live=False)
+
+
+def test_there_must_be_something_to_link_to() -> None:
+    with pytest.raises(LinkError, match="nothing to link to"):
+        neuroglancer_link(ViewerModel())
+    with pytest.raises(LinkError, match="cannot be made of int"):
+        neuroglancer_link([1, 2])
+
+
+# -- static links --------------------------------------------------------------------------------
+
+
+def test_a_static_link_points_to_the_public_addresses(
+    volumes: list[Volume], store: Store, stores: Path
+) -> None:
+    public = [volume for volume in volumes if volume.role in ("raw", "prediction")]
+    link = links.make_link(public, live=False, url_map={str(stores): PUBLIC}, store=store)
+    assert link.url.startswith("https://neuroglancer-demo.appspot.com/#!")
+    assert not links.live_links_run()
+    assert [layer["source"][0]["url"] for layer in link.state["layers"]] == [
+        f"{PUBLIC}/data/aniso_val.zarr/raw/|zarr2:",
+        f"{PUBLIC}/main/dist_aniso/validation.zarr/20/ds_aniso_val/prediction/|zarr2:",
+    ]
+    transform = link.state["layers"][1]["source"][0]["transform"]
+    assert transform["outputDimensions"]["z"] == [4e-8, "m"]
+    assert [row[-1] for row in transform["matrix"]] == [0, 1200 / 40, 800 / 4, 440 / 4]
+    assert str(stores) not in link.url
+
+
+def test_a_static_link_comes_back(volumes: list[Volume], store: Store, stores: Path) -> None:
+    viewer = shown([volume for volume in volumes if volume.role == "prediction"])
+    viewer.layers[0].contrast_limits = (-0.5, 0.25)
+    viewer.scene.camera.zoom = 3.0
+    mapped = {str(stores): PUBLIC}
+    again = open_link(
+        neuroglancer_link(viewer, live=False, url_map=mapped), ViewerModel(), url_map=mapped
+    )
+    expected = get_view(viewer)
+    # The colleague's files are elsewhere, so the slot names no store.
+    anonymous = replace(volumes[0].identity, role="prediction", iteration=20, store="")
+    layers = tuple(replace(state, slot=anonymous.slot) for state in expected.layers)
+    close(get_view(again), replace(expected, layers=layers))
+    np.testing.assert_array_equal(
+        np.asarray(again.layers[0].data), np.asarray(viewer.layers[0].data)
+    )
+
+
+def test_contrast_of_scaled_raw_is_told_in_stored_values(
+    volumes: list[Volume], store: Store, stores: Path
+) -> None:
+    viewer = shown([volume for volume in volumes if volume.role == "raw"])
+    viewer.layers[0].contrast_limits = (0.2, 0.6)
+    link = links.make_link(viewer, live=False, url_map={str(stores): PUBLIC}, store=store)
+    controls = link.state["layers"][0]["shaderControls"]
+    assert controls["contrast_0"]["range"] == [51, 153]
+
+
+def test_layers_without_a_public_address_are_named(
+    volumes: list[Volume], store: Store, stores: Path
+) -> None:
+    with pytest.raises(LinkError) as refusal:
+        neuroglancer_link(volumes, live=False, url_map={str(stores / "main"): PUBLIC}, store=store)
+    text = str(refusal.value)
+    assert "dist_aniso · aniso_val · raw has no public address" in text
+    assert "dist_aniso · aniso_val · segmentation is computed here" in text
+    assert "· prediction" not in text
+    assert "url map" in text
+
+
+def test_what_the_client_cannot_read_itself_is_refused(stores: Path) -> None:
+    mapped = {str(stores): PUBLIC}
+    inputs = stores / "main/dist_aniso/validation.zarr/inputs/aniso_val"
+    for name, dtype in (("raw", "float64"), ("gt", "bool")):
+        shown = open_volume(inputs / name, identity=Identity("", "", "error"), kind="image")
+        if shown.source is None:
+            shown = open_volume(inputs / name)
+        with pytest.raises(LinkError, match=f"elements of type {dtype}"):
+            neuroglancer_link(shown, live=False, url_map=mapped)
+    with pytest.raises(LinkError, match="which neuroglancer cannot read"):
+        neuroglancer_link(
+            open_volume(stores / "data/aniso_val.zarr/raw"), live=False,
+            url_map={str(stores): "ftp://example.org"},
+        )  # fmt: skip
+
+
+def test_channels_in_chunks_of_their_own_become_a_slider(stores: Path) -> None:
+    path = stores / "pypi-0.3.5/affs_same_iso0/validation.zarr/20/ds_iso0_val_a/prediction"
+    link = links.make_link(open_volume(path), live=False, url_map={str(stores): PUBLIC})
+    (layer,) = link.state["layers"]
+    assert next(iter(layer["source"][0]["transform"]["outputDimensions"])) == "channel'"
+    assert "channel=" not in layer["shader"]
+
+
+# -- links that come from somewhere --------------------------------------------------------------
+
+
+def hostile(source: str, **more: Any) -> str:
+    state = {
+        "dimensions": {"z": [1e-9, "m"], "y": [1e-9, "m"], "x": [1e-9, "m"]},
+        "layers": [{"type": "image", "source": source, "name": "bait", **more}],
+    }
+    return f"https://ng.example.org/#!{json.dumps(state)}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "file:///etc/passwd", "/etc/passwd", "zarr2:///etc", "../../etc", "python://volume/x",
+        "http://127.0.0.1:1/x|zarr2:", "https://evil.example/x|zarr2:", "s3://bucket/x",
+        f"{PUBLIC}/../../../etc|zarr2:", f"{PUBLIC}/..%2f..%2f..%2fetc|zarr2:",
+        f"{PUBLIC}/%2e%2e/%2e%2e/outside|zarr2:", f"{PUBLIC}.evil.example/x",
+        f"{PUBLIC}/a?b|zarr2:",
+        f"{PUBLIC}/\x00|zarr2:", f"{PUBLIC}/%00|zarr2:", f"{PUBLIC}/link|zarr2:", "",
+    ],
+)  # fmt: skip
+def test_only_what_the_url_map_leads_to_is_opened(tmp_path: Path, source: str) -> None:
+    (tmp_path / "inside").mkdir()
+    zarr.create_array(tmp_path / "outside", data=np.ones((4, 4, 4), "u1"), zarr_format=2)
+    (tmp_path / "inside/link").symlink_to(tmp_path / "outside")
+    viewer = ViewerModel()
+    with pytest.raises(LinkError):
+        open_link(hostile(source), viewer, url_map={str(tmp_path / "inside"): PUBLIC})
+    assert not viewer.layers
+
+
+def test_what_a_link_says_of_itself_is_never_opened_as_a_path(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a", data=np.ones((4, 4, 4), "u1"), zarr_format=2)
+    identity = Identity("r", "d", "raw", store="/etc", variant="../../x").as_dict()
+    viewer = open_link(
+        hostile(f"{PUBLIC}/a/|zarr2:", **{"napari-dacapo": {"identity": identity}}),
+        ViewerModel(),
+        url_map={str(tmp_path): PUBLIC},
+    )
+    assert len(viewer.layers) == 1
+    with pytest.raises(LinkError, match="in no folder of the url map"):
+        open_link(
+            hostile("https://x.example/a", **{"napari-dacapo": {"identity": identity}}),
+            ViewerModel(),
+            url_map={},
+        )
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+KEYS = [
+    "dimensions", "displayDimensions", "position", "crossSectionScale", "projectionScale",
+    "projectionOrientation", "layout", "napari-dacapo",
+]  # fmt: skip
+LAYER_KEYS = [
+    "visible", "opacity", "blend", "shader", "shaderControls", "segments", "selectedAlpha", "name",
+    "napari-dacapo", "type", "archived",
+]  # fmt: skip
+
+
+@settings(
+    max_examples=150, deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+@given(
+    state=st.dictionaries(st.sampled_from(KEYS), json_values, max_size=4),
+    layer=st.dictionaries(st.sampled_from(LAYER_KEYS), json_values, max_size=4),
+)
+def test_nonsense_in_a_state_is_refused_or_left_out(
+    volumes: list[Volume], state: dict[str, Any], layer: dict[str, Any]
+) -> None:
+    good = links.make_link(volumes[:3]).state
+    for place in range(3):
+        broken = json.loads(json.dumps(good)) | state
+        broken["layers"][place] |= layer
+        viewer = ViewerModel()
+        try:
+            open_link(f"https://x.example/#!{json.dumps(broken)}", viewer)
+        except LinkError:
+            assert not viewer.layers
+
+
+# -- large selections ----------------------------------------------------------------------------
+
+
+def test_large_selections_are_capped_and_saved_whole(volumes: list[Volume], tmp_path: Path) -> None:
+    labels = next(volume for volume in volumes if volume.role == "segmentation")
+    with NeuroglancerBackend() as backend:
+        backend.show([labels])
+        with backend.viewer.txn() as state:
+            state.layers[0].segments = range(1, 5001)
+        with pytest.warns(UserWarning, match=r"first 1,000 of 5,000 selected segments"):
+            url = neuroglancer_link(backend)
+        assert len(read_link(url)["layers"][0]["segments"]) == MAX_SELECTED
+        notes = links.save_state(backend, tmp_path / "state.json", live=True)
+    assert notes
+    assert len(read_state_file(tmp_path / "state.json")["layers"][0]["segments"]) == 5000
+    viewer = open_link(tmp_path / "state.json", ViewerModel())
+    assert viewer.layers[0].selected_label == 1
+
+
+def test_arrays_in_the_memory_of_neuroglancer_are_not_exported_dead(volumes: list[Volume]) -> None:
+    import neuroglancer
+
+    with NeuroglancerBackend() as backend:
+        backend.show(volumes[:1])
+        space = neuroglancer.CoordinateSpace(names=["z", "y", "x"], units="nm", scales=[8, 8, 8])
+        with backend.viewer.txn() as state:
+            state.layers["own"] = neuroglancer.ImageLayer(
+                source=neuroglancer.LocalVolume(np.zeros((4, 4, 4), "u1"), space)
+            )
+        with pytest.raises(LinkError, match="own is in the memory of this process"):
+            neuroglancer_link(backend)
+
+
+# -- the command line ----------------------------------------------------------------------------
+
+
+def run_cli(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    return int(end.value.code or 0)
+
+
+@pytest.fixture
+def arguments(stores: Path) -> tuple[str, ...]:
+    mapped = f"/nrs/demo/dacapo-data={stores / 'data'}"
+    return ("link", "dist_aniso", "--store", str(stores / "main"), "--path-map", mapped)
+
+
+def test_command_static(
+    arguments: tuple[str, ...], stores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_cli(*arguments, "--static") == 1
+    error = capsys.readouterr().err
+    assert "raw has no public address" in error
+    assert error.count("\n") == 1
+
+
+def test_command_live(
+    arguments: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    opened: list[int] = []
+
+    def wait() -> None:
+        state = read_link(capsys.readouterr().out.strip())
+        with urlopen(
+            state["layers"][0]["source"][0]["url"].partition("|")[0] + ".zattrs"
+        ) as answer:
+            opened.append(answer.status)
+
+    monkeypatch.setattr(sys.modules["napari_dacapo.cli.link"], "_wait", wait)
+    file = tmp_path / "state.json"
+    assert run_cli(*arguments, "--iteration", "10", "--json", str(file)) == 0
+    assert opened == [200]
+    assert not links.live_links_run()
+    assert len(read_state_file(file)["layers"]) == 4
