@@ -18,7 +18,7 @@ Split = Literal["train", "validate"]
 InputRole = Literal["raw", "gt", "mask"]
 
 COPY_NOTE = (
-    "This is the copy that the validation made: the original cannot be reached. "
+    "the copy that the validation made; the original is out of reach. "
     "Add its folder to the path map to see all of it."
 )
 

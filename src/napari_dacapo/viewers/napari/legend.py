@@ -53,13 +53,13 @@ def legend_text(layers: Iterable[Layer]) -> str:
     for (_, run, dataset), group in groups.items():
         title = " · ".join(part for part in (run, dataset, *_facts(group)) if part)
         lines += textwrap.wrap(title, _WIDTH, subsequent_indent="   ")
-        notes = list(dict.fromkeys(note for said in group for note in _notes(said)))
+        notes = _notes(group)
         for note in notes[:_MAX_NOTES]:
             lines += textwrap.wrap(note, _WIDTH, initial_indent="! ", subsequent_indent="   ")
         if len(notes) > _MAX_NOTES:
             lines.append(f"! … and {len(notes) - _MAX_NOTES} more")
-    # napari measures text a little too narrow for its box.
-    return "\n".join(f"{line}   " for line in lines)
+    # napari measures text a little too narrow for its box, and many lines as one too few.
+    return "\n".join(f"{line}   " for line in [*lines, *([""] if len(lines) > 3 else [])])
 
 
 def _facts(group: list[dict[str, Any]]) -> list[str]:
@@ -82,5 +82,12 @@ def _in_words(text: str) -> str:
     return "argmax" if parameters.kind == "argmax" else text
 
 
-def _notes(said: dict[str, Any]) -> list[str]:
-    return [f"{said['role']}: {note}" for note in said["notes"]] + list(said["run_notes"])
+def _notes(group: list[dict[str, Any]]) -> list[str]:
+    """Return all notes; what is to be said of several layers is said once."""
+    roles: dict[str, dict[str, None]] = {}
+    for said in group:
+        for note in said["notes"]:
+            roles.setdefault(note, {})[said["role"]] = None
+        for note in said["run_notes"]:
+            roles.setdefault(note, {})
+    return [f"{', '.join(who)}: {note}" if who else note for note, who in roles.items()]
