@@ -17,6 +17,7 @@ from napari_dacapo import preferences
 from napari_dacapo.widgets.activity_strip import ActivityStrip
 from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.config_tree import data_paths
+from napari_dacapo.widgets.follow_bar import FollowBar
 from napari_dacapo.widgets.panels import PANELS
 from napari_dacapo.widgets.path_map_dialog import PathMapDialog
 from napari_dacapo.widgets.path_maps import suggest_prefix
@@ -56,6 +57,7 @@ class RunsWidget(QWidget):
         for panel in PANELS:
             index = self.tabs.addTab(self.panels[panel.key], panel.title)
             self.tabs.setTabToolTip(index, panel.tooltip)
+        self.follow = FollowBar(session, self)
         self.activity = ActivityStrip(self)
         splitter = QSplitter(Qt.Orientation.Vertical, self)
         splitter.addWidget(self.table)
@@ -68,6 +70,7 @@ class RunsWidget(QWidget):
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.stores)
         layout.addWidget(splitter, 1)
+        layout.addWidget(self.follow)
         layout.addWidget(self.activity)
         self._wire_parts()
         bind(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject
 
 from napari_dacapo.viewers.backends import backend_choices
 from napari_dacapo.viewers.session import Session
+from napari_dacapo.widgets.binding import when_destroyed
+from napari_dacapo.widgets.follow_courier import Courier
 from napari_dacapo.widgets.worker import start_in_thread
 
 if TYPE_CHECKING:
@@ -28,9 +31,14 @@ def session_of(viewer: Any) -> Session:
     key = id(getattr(viewer, "__wrapped__", viewer))
     session = _sessions.get(key)
     if session is None:
-        session = Session(backend_choices(viewer), start=start_in_thread)
+        session = Session(backend_choices(viewer), start=start_in_thread, hand_over=Courier())
+        session.following.told.connect(_notify)
         _sessions[key] = session
     return session
+
+
+def _notify(level: str, text: str) -> None:
+    (show_warning if level == "warning" else show_info)(text)
 
 
 def keep_with_window(session: Session, window: QWidget) -> None:
@@ -39,4 +47,4 @@ def keep_with_window(session: Session, window: QWidget) -> None:
         return
     keeper = QObject(window)
     keeper.setObjectName(_KEEPER)
-    keeper.destroyed.connect(session.close)
+    when_destroyed(keeper, session.close)
