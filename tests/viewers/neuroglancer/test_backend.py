@@ -16,6 +16,7 @@ from napari_dacapo.runs import open_store
 from napari_dacapo.viewers.base import Backend
 from napari_dacapo.viewers.neuroglancer.backend import NeuroglancerBackend
 from napari_dacapo.viewers.neuroglancer.layers import source_urls
+from napari_dacapo.viewers.neuroglancer.viewer import OwnViewer
 from napari_dacapo.viewers.view_state import LayerState, ViewState
 
 if TYPE_CHECKING:
@@ -297,6 +298,25 @@ def test_closing_ends_the_servers_with_a_page_connected(
     backend.close()
     with pytest.raises(OSError, match="refused"):
         urlopen(backend.url)
+
+
+def test_a_viewer_that_nobody_keeps_ends_its_servers() -> None:
+    import gc
+
+    viewer = OwnViewer()
+    threads = [viewer._own_server._thread, viewer.volumes._thread]
+    del viewer
+    gc.collect()
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_port_in_use_leaves_nothing_behind(
+    backend: NeuroglancerBackend, volume: Callable[..., Volume]
+) -> None:
+    before = {thread.name for thread in threading.enumerate()}
+    with pytest.raises(OSError, match="in use"):
+        OwnViewer(bind_port=int(backend.url.split(":")[2].split("/")[0]))
+    assert {thread.name for thread in threading.enumerate()} <= before
 
 
 def test_other_viewers_of_the_process_live_on(volume: Callable[..., Volume]) -> None:

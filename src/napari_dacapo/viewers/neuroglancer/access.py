@@ -27,6 +27,7 @@ __all__ = [
     "guard_host",
     "host_names",
     "is_loopback",
+    "listening_socket",
     "new_token",
     "origin_of",
     "same_token",
@@ -82,6 +83,20 @@ def _own_addresses() -> set[str]:
     except OSError:
         return set()
     return {str(entry[4][0]) for entry in found}
+
+
+def listening_socket(address: str, port: int) -> socket.socket:
+    """Return a socket that listens; nothing stays open if it cannot.
+
+    Raises
+    ------
+    OSError
+        If the address or port cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.create_server((address, port), family=family)
+    listening.setblocking(False)
+    return listening
 
 
 def url_host(address: str) -> str:

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import socket
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from napari_dacapo.viewers.neuroglancer.access import (
     guard_host,
     host_names,
     is_loopback,
+    listening_socket,
     new_token,
     origin_of,
     url_host,
@@ -91,9 +91,7 @@ class VolumeServer:
         self._on_error = on_error
         self._lock = threading.Lock()
         self._served: dict[tuple[str, str], ServedVolume] = {}
-        family = socket.AF_INET6 if ":" in bind_address else socket.AF_INET
-        self._socket = socket.create_server((bind_address, bind_port), family=family)
-        self._socket.setblocking(False)
+        self._socket = listening_socket(bind_address, bind_port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{url_host(bind_address)}:{self.port}/{self.token}"
         self._app = Application(

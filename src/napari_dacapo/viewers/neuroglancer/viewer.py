@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import neuroglancer
@@ -21,9 +23,9 @@ from napari_dacapo.viewers.neuroglancer.access import (
     guard_host,
     host_names,
     is_loopback,
+    listening_socket,
     new_token,
     url_host,
-    warn_if_open,
 )
 from napari_dacapo.viewers.neuroglancer.server import VolumeServer
 
@@ -94,25 +96,33 @@ class OwnViewer(neuroglancer.Viewer):  # type: ignore[misc]
         bind_port: int = 0,
         allow_credentials: bool = False,
     ) -> None:
-        warn_if_open(bind_address)
         # neuroglancer.Viewer.__init__ would start the server of the process.
         viewer_base.ViewerBase.__init__(
             self,
             token=new_token(),
             allow_credentials=allow_credentials and is_loopback(bind_address),
         )
-        self._own_server = _ViewerServer(bind_address, bind_port, new_token())
+        # Only the caller may keep the viewer alive: the server must not.
+        say = weakref.WeakMethod(self._say_error)
+        self.volumes = VolumeServer(
+            bind_address=bind_address, on_error=lambda volume, text: _call(say(), volume, text)
+        )
+        try:
+            if bind_port:
+                # tornado would leave a socket open when it finds the port in use.
+                listening_socket(bind_address, bind_port).close()
+            self._own_server = _ViewerServer(bind_address, bind_port, new_token())
+        except BaseException:
+            self.volumes.close()
+            raise
         self._own_server.viewers[self.token] = self
         self.link_page = _LinkPage(token=new_token(), allow_credentials=False)
         self._own_server.viewers[self.link_page.token] = self.link_page
+        self._end = weakref.finalize(self, _end, self.volumes, self._own_server)
         self._origin = f"http://{url_host(bind_address)}:{self._own_server.port}"
-        origins = {self._origin}
+        self.volumes.allow_origin(self._origin)
         if is_loopback(bind_address):
-            origins.add(f"http://localhost:{self._own_server.port}")
-        self._closed = False
-        self.volumes = VolumeServer(
-            bind_address=bind_address, origins=origins, on_error=self._say_error
-        )
+            self.volumes.allow_origin(f"http://localhost:{self._own_server.port}")
 
     def get_viewer_url(self) -> str:
         """Return the address of the page."""
@@ -169,19 +179,29 @@ class OwnViewer(neuroglancer.Viewer):  # type: ignore[misc]
         self.config_state.retry_txn(change, lock=True)
 
     def close(self) -> None:
-        """End the servers; safe to call twice and from any thread."""
-        if self._closed:
-            return
-        self._closed = True
-        self.volumes.close()
-        self._own_server.request_stop()
-        self._own_server._thread.join(timeout=1)
+        """End the servers; safe to call twice and from any thread.
+
+        Happens by itself when nothing refers to the viewer any more.
+        """
+        self._end()
 
     @property
     def closed(self) -> bool:
-        """Whether :meth:`close` was called."""
-        return self._closed
+        """Whether the servers have ended."""
+        return not self._end.alive
 
     def _say_error(self, volume: Volume, text: str) -> None:
-        if not self._closed:
+        if not self.closed:
             self.say(volume.identity.slot, f"{volume.identity.label}: {text}")
+
+
+def _end(volumes: VolumeServer, server: _ViewerServer) -> None:
+    volumes.close()
+    server.request_stop()
+    if server._thread is not threading.current_thread():
+        server._thread.join(timeout=1)
+
+
+def _call(method: Callable[[Volume, str], None] | None, volume: Volume, text: str) -> None:
+    if method is not None:
+        method(volume, text)
