@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
+    from qtpy.QtWidgets import QWidget
 
 
 @pytest.fixture
@@ -76,6 +77,18 @@ def qtbot(qtbot: QtBot) -> QtBot:
     """Patient on busy computers; nothing waits longer than it must."""
     qtbot.waitUntil = partial(qtbot.waitUntil, timeout=60_000)
     return qtbot
+
+
+@pytest.fixture
+def focus(qtbot: QtBot) -> Callable[[QWidget], None]:
+    """Gives a widget the focus, also where no window manager does it."""
+
+    def give(widget: QWidget) -> None:
+        widget.window().activateWindow()
+        widget.setFocus()
+        qtbot.waitUntil(widget.hasFocus)
+
+    return give
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ from qtpy.QtWidgets import QDialogButtonBox
 from napari_dacapo.widgets.open_dialog import OpenDialog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
+    from qtpy.QtWidgets import QWidget
 
 
 @pytest.fixture
@@ -36,10 +38,11 @@ def test_a_run_is_chosen_from_the_store_of_last_time(
     assert (dialog.store(), dialog.run()) == (str(demo_store), "mito_distance")
 
 
-def test_enter_in_the_table_opens(qtbot: QtBot, dialog: OpenDialog) -> None:
+def test_enter_in_the_table_opens(
+    qtbot: QtBot, dialog: OpenDialog, focus: Callable[[QWidget], None]
+) -> None:
     dialog.table.view.select("cell_affinities")
-    dialog.table.view.setFocus()
-    qtbot.waitUntil(dialog.table.view.hasFocus)
+    focus(dialog.table.view)
     with qtbot.waitSignal(dialog.accepted):
         qtbot.keyClick(dialog.table.view, Qt.Key.Key_Return)
     assert dialog.run() == "cell_affinities"

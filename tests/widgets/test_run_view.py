@@ -9,7 +9,10 @@ from napari_dacapo.widgets.row_texts import COLUMNS
 from napari_dacapo.widgets.run_view import RunView
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytestqt.qtbot import QtBot
+    from qtpy.QtWidgets import QWidget
 
     from napari_dacapo.runs.row import RunRow
 
@@ -33,10 +36,8 @@ def shown(view: RunView) -> list[str]:
 def test_arrows_go_through_the_runs(qtbot: QtBot, view: RunView) -> None:
     selected: list[str] = []
     view.run_selected.connect(selected.append)
-    view.setFocus()
-    for _ in range(2):
-        qtbot.keyClick(view, Qt.Key.Key_Down)
-    qtbot.keyClick(view, Qt.Key.Key_Up)
+    for key in (Qt.Key.Key_Home, Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Up):
+        qtbot.keyClick(view, key)
     assert selected[-3:] == ["b_configured", "c_finished", "b_configured"]
 
 
@@ -54,10 +55,10 @@ def test_enter_opens_the_current_run(
     key: Qt.Key,
     modifier: Qt.KeyboardModifier,
     side_by_side: bool,
+    focus: Callable[[QWidget], None],
 ) -> None:
     view.select("c_finished")
-    view.setFocus()
-    qtbot.waitUntil(view.hasFocus)
+    focus(view)
     with qtbot.waitSignal(view.run_activated) as opened:
         qtbot.keyClick(view, key, modifier)
     assert opened.args == ["c_finished", side_by_side]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from pytestqt.qtbot import QtBot
+    from qtpy.QtWidgets import QWidget
 
 KEY = "napari-dacapo"
 
@@ -94,11 +95,11 @@ def test_an_empty_store_says_so(qtbot: QtBot, dock: RunsWidget, tmp_path: Path) 
 
 
 def test_arrows_enter_and_brackets_do_the_work(
-    qtbot: QtBot, demo_dock: RunsWidget, viewer: ViewerModel
+    qtbot: QtBot, demo_dock: RunsWidget, viewer: ViewerModel, focus: Callable[[QWidget], None]
 ) -> None:
     select(qtbot, demo_dock, "mito_distance")
     view = demo_dock.table.view
-    qtbot.waitUntil(view.hasFocus)
+    focus(view)
     qtbot.keyClick(view, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: len(viewer.layers) == 4 and idle(demo_dock))
     assert iterations(viewer) == {None, 1500}
@@ -111,19 +112,20 @@ def test_arrows_enter_and_brackets_do_the_work(
 
 
 def test_shift_enter_opens_side_by_side(
-    qtbot: QtBot, demo_dock: RunsWidget, viewer: ViewerModel
+    qtbot: QtBot, demo_dock: RunsWidget, viewer: ViewerModel, focus: Callable[[QWidget], None]
 ) -> None:
     select(qtbot, demo_dock, "mito_distance")
-    qtbot.waitUntil(demo_dock.table.view.hasFocus)
+    focus(demo_dock.table.view)
     qtbot.keyClick(demo_dock.table.view, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     qtbot.waitUntil(lambda: viewer.canvas.grid.enabled)
     assert len(viewer.layers) == 4
 
 
-def test_brackets_are_letters_where_one_writes(qtbot: QtBot, demo_dock: RunsWidget) -> None:
+def test_brackets_are_letters_where_one_writes(
+    qtbot: QtBot, demo_dock: RunsWidget, focus: Callable[[QWidget], None]
+) -> None:
     select(qtbot, demo_dock, "mito_distance")
-    demo_dock.table.filter.setFocus()
-    qtbot.waitUntil(demo_dock.table.filter.hasFocus)
+    focus(demo_dock.table.filter)
     qtbot.keyClicks(demo_dock.table.filter, "[]")
     assert demo_dock.table.filter.text() == "[]"
     assert demo_dock.session.selection.iteration == 1500
@@ -185,7 +187,7 @@ def test_the_config_is_a_searchable_tree(qtbot: QtBot, demo_dock: RunsWidget) ->
 
 
 def test_a_broken_run_shows_its_reason_on_every_page(
-    qtbot: QtBot, dock: RunsWidget, stores: Path, tmp_path: Path
+    qtbot: QtBot, dock: RunsWidget, stores: Path, tmp_path: Path, focus: Callable[[QWidget], None]
 ) -> None:
     shutil.copytree(stores / "main" / "configs", tmp_path / "store" / "configs")
     (tmp_path / "store" / "configs" / "runs" / "snapshot.yaml").write_bytes(b"a: [")
@@ -198,7 +200,7 @@ def test_a_broken_run_shows_its_reason_on_every_page(
         assert title.startswith("snapshot cannot be")
         assert "snapshot.yaml" in text
     seen = len(notification_manager.records)
-    qtbot.waitUntil(dock.table.view.hasFocus)
+    focus(dock.table.view)
     qtbot.keyClick(dock.table.view, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: len(notification_manager.records) == seen + 1)
     assert "snapshot.yaml" in notification_manager.records[-1].message

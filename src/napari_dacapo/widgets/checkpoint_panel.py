@@ -22,7 +22,7 @@ from napari_dacapo.viewers.live_prediction import LivePredictions, Request
 from napari_dacapo.viewers.live_prediction.devices import find_devices
 from napari_dacapo.viewers.selection import nearest
 from napari_dacapo.viewers.tasks import Lane
-from napari_dacapo.widgets.binding import bind
+from napari_dacapo.widgets.binding import bind, when_destroyed
 from napari_dacapo.widgets.checkpoint_options import OptionsChooser
 from napari_dacapo.widgets.checkpoint_source import SourceChooser
 from napari_dacapo.widgets.checkpoint_status import StatusView
@@ -130,7 +130,8 @@ class CheckpointPanel(QWidget):
             (live.changed, self._on_state),
             (live.failed, session.failed.emit),
         )
-        self.destroyed.connect(live.close)
+        when_destroyed(self, live.close)
+        when_destroyed(self, self._devices.cancel)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Look for devices and layers when they are first needed."""
@@ -307,7 +308,7 @@ class CheckpointPanel(QWidget):
             events.inserted.disconnect(self._on_layers)
             events.removed.disconnect(self._on_layers)
 
-        self.destroyed.connect(let_go)
+        when_destroyed(self, let_go)
         self._update_sources()
 
     def _on_layers(self, event: Any = None) -> None:

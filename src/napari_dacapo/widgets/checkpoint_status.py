@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_dacapo.viewers.live_prediction.state import in_words
+from napari_dacapo.widgets.binding import when_destroyed
 from napari_dacapo.widgets.checkpoint_activity import Activity
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class StatusView(QWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(INTERVAL_MS)
         self._timer.timeout.connect(self._announce)
-        self.destroyed.connect(lambda: activity.end())
+        when_destroyed(self, activity.end)
 
     def tell(self, state: LiveState) -> None:
         """Show a state."""
