@@ -12,6 +12,7 @@ import numpy as np
 from napari_dacapo.errors import PredictionError
 from napari_dacapo.models.engines import on_cluster, on_threads
 from napari_dacapo.models.journal import Journal
+from napari_dacapo.models.network import choose_device
 from napari_dacapo.models.ome_output import Image, plan_image, write_json
 from napari_dacapo.models.prediction import explain, source_of
 from napari_dacapo.models.source import PredictionSource, assemble
@@ -28,6 +29,7 @@ __all__ = ["predict_to_zarr"]
 Index = tuple[int, ...]
 
 SEGMENTATION = "segmentation"
+_GPU_READERS = 6
 _PACKAGES = ("napari-dacapo", "torch", "numpy", "dask", "tensorstore", "mwatershed")
 
 
@@ -196,9 +198,16 @@ class _Bulk:
         def work(part: _Part) -> int:
             return write_part(part, self._source, volume, turn)
 
-        uses_cpu = level == 0 and volume is None
+        predicts = level == 0 and volume is None
+        on_cpu = not predicts or choose_device(self._source.network.device) == "cpu"
         yield from on_threads(
-            work, parts, self._workers, share_cores=uses_cpu, cancelled=self._cancelled
+            work,
+            parts,
+            self._workers,
+            # A GPU is done with a block sooner than one thread has read the next.
+            more=1 if on_cpu else _GPU_READERS,
+            share_cores=predicts and on_cpu,
+            cancelled=self._cancelled,
         )
 
     def _tell(self, stage: str, done: int, total: int) -> None:

@@ -28,6 +28,7 @@ def on_threads(
     parts: Sequence[T],
     workers: int,
     *,
+    more: int = 1,
     share_cores: bool,
     cancelled: Callable[[], bool],
 ) -> Iterator[tuple[T, int]]:
@@ -40,7 +41,9 @@ def on_threads(
     parts : sequence
         What is to be done.
     workers : int
-        Parts that compute at once. One more thread reads and writes meanwhile.
+        Parts that compute at once.
+    more : int
+        Further threads, which read and write meanwhile.
     share_cores : bool
         Whether torch computes, whose own threads then share the cores.
     cancelled : callable
@@ -62,14 +65,14 @@ def on_threads(
             rest = iter(parts)
             while batch := list(islice(rest, _BATCH)):
                 graph = {("part", i): (finish, _Quoted(part)) for i, part in enumerate(batch)}
-                get(graph, list(graph), pool=pool, num_workers=pool._max_workers)
+                get(graph, list(graph), pool=pool, num_workers=workers + more)
             done.put(None)
         except BaseException as error:
             done.put(error)
 
     cores = _TorchThreads(workers) if share_cores and workers > 1 else None
     with (
-        ThreadPoolExecutor(workers + 1, initializer=cores.share if cores else None) as pool,
+        ThreadPoolExecutor(workers + more, initializer=cores.share if cores else None) as pool,
         ThreadPoolExecutor(1) as conductor,
     ):
         conductor.submit(work_through, pool)
