@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from napari_dacapo.errors import PredictionError
 from napari_dacapo.models.checkpoints import load_checkpoint
-from napari_dacapo.models.halving import reach, step
+from napari_dacapo.models.layout import seam_notes, tiling_for
 from napari_dacapo.models.network import NetworkSpec, choose_device, empty_model
-from napari_dacapo.models.scaling import training_intensities
-from napari_dacapo.models.source import DaskSource, PredictionSource, RawBlocks
-from napari_dacapo.models.tiling import Span, Tiling
+from napari_dacapo.models.raw_input import at_voxel_size, check_axes, intensities_for
+from napari_dacapo.models.source import PredictionSource, RawBlocks
 from napari_dacapo.volumes import Identity, Volume
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_dacapo.models.build import Model
     from napari_dacapo.models.checkpoints import Weights
+    from napari_dacapo.models.layout import Roi
+    from napari_dacapo.models.tiling import Tiling
     from napari_dacapo.store.configs import RunConfig
 
 __all__ = ["PredictableRun", "predict", "source_of"]
 
-Roi = tuple[Sequence[float], Sequence[float]]
-
 _VALUE_RANGES = {"distance": (-1.0, 1.0), "affinities": (0.0, 1.0)}
-_TOLERANCE = 1e-3
 
 
 class PredictableRun(Protocol):
@@ -121,15 +118,15 @@ def predict(
     weights = load_checkpoint(run.checkpoint_path(iteration))
     model = empty_model(config.architecture_config, config.task_config, weights)
     choose_device(device)
-    _check_axes(run, model, raw)
+    check_axes(run.name, model, raw)
     notes = _weight_notes(weights)
-    raw, resampled = _at_voxel_size(raw, run.input_voxel_size)
+    raw, resampled = at_voxel_size(raw, run.input_voxel_size)
     notes += resampled
-    intensities, scaled = _intensities(config, raw, intensities)
+    intensities, scaled = intensities_for(config, raw, intensities)
     notes += scaled
 
-    tiling = _tiling(model, raw, roi, overlap, input_shape)
-    notes += _seam_notes(model, raw, tiling)
+    tiling = tiling_for(model, raw, roi, overlap, input_shape)
+    notes += seam_notes(model, raw, tiling)
     if half and device == "cpu":
         notes.append("Half precision is for GPUs; this ran in single precision.")
 
@@ -157,28 +154,6 @@ def source_of(volume: Volume) -> PredictionSource:
     return source
 
 
-def _check_axes(run: PredictableRun, model: Model, raw: Volume) -> None:
-    what = raw.identity.label or "The raw volume"
-    dims = len(model.input_shape)
-    if len(raw.spatial_axes) != dims:
-        raise PredictionError(
-            f"{what} has {len(raw.spatial_axes)} spatial axes, but the network of run {run.name} "
-            f"takes {dims}."
-        )
-    extra = [name for name in raw.axis_names if name.endswith("^") and name != "c^"]
-    if extra:
-        raise PredictionError(f"{what} has the axes {', '.join(extra)}; choose one index of each.")
-    n_channels = raw.shape[0] if raw.channel_axis is not None else 1
-    if n_channels != model.num_in_channels:
-        raise PredictionError(
-            f"{what} has {n_channels} channel{'s' * (n_channels != 1)}, but the network of run "
-            f"{run.name} takes {model.num_in_channels}.",
-            todo="Choose channels, or another volume.",
-        )
-    if raw.dtype.kind not in "buif":
-        raise PredictionError(f"{what} has elements of type {raw.dtype}, which are no intensities.")
-
-
 def _weight_notes(weights: Weights) -> list[str]:
     bad = weights.nonfinite
     if not bad:
@@ -186,125 +161,6 @@ def _weight_notes(weights: Weights) -> list[str]:
     return [
         f"{len(bad)} tensors of the checkpoint have NaN or infinite weights (first: {bad[0]}): "
         "training diverged, and the prediction is NaN where they act."
-    ]
-
-
-def _at_voxel_size(raw: Volume, wanted: tuple[float, ...] | None) -> tuple[Volume, list[str]]:
-    if wanted is None or len(wanted) != len(raw.voxel_size):
-        return raw, ["The voxel size of the training is not known; raw was used as it is."]
-    pairs = zip(raw.voxel_size, wanted, strict=True)
-    if all(math.isclose(a, b, rel_tol=_TOLERANCE) for a, b in pairs):
-        return raw, []
-    from napari_dacapo.volumes import LazyArray, resample
-
-    if not isinstance(raw.data, LazyArray):
-        raw = raw.with_(data=LazyArray.from_source(DaskSource(raw.data), f"read-{raw.data.name}"))
-    note = (
-        f"Raw of {_nm(raw.voxel_size)} was resampled to {_nm(wanted)}, the voxel size that the "
-        "network was trained at."
-    )
-    return resample(raw, wanted), [note]
-
-
-def _intensities(
-    config: RunConfig, raw: Volume, asked: tuple[float, float] | Literal["auto"] | None
-) -> tuple[tuple[float, float] | None, list[str]]:
-    if asked != "auto":
-        if asked is not None and asked[0] == asked[1]:
-            raise PredictionError(f"intensities {asked} are the same for 0 and for 1.")
-        return asked, []
-    if raw.dtype.kind not in "ui":
-        return None, []
-    found = training_intensities(config.datasplit_config, raw.dtype.name)
-    if found is None:
-        return None, []
-    note = f"Raw was scaled as in training: {found[0]:g} is seen as 0 and {found[1]:g} as 1."
-    return found, [note]
-
-
-def _tiling(
-    model: Model,
-    raw: Volume,
-    roi: Roi | None,
-    overlap: int | Literal["auto"],
-    input_shape: Sequence[int] | None,
-) -> Tiling:
-    pads = getattr(model.configs[0], "padding", "valid") == "same"
-    steps = step(model)
-    if overlap == "auto":
-        trim = reach(model)
-    elif overlap >= 0:
-        # Whole steps, or pooling would begin at another voxel.
-        trim = tuple(-(-overlap // s) * s for s in steps)
-    else:
-        raise PredictionError(f"overlap is {overlap}, but must not be negative.")
-    if not pads:
-        trim = (0,) * len(steps)
-    shape = tuple(map(int, input_shape)) if input_shape is not None else model.eval_input_shape
-    shape = tuple(n + 2 * t for n, t in zip(shape, trim, strict=True))
-    try:
-        output_shape = model.compute_output_shape(shape)[1]
-    except (ValueError, RuntimeError) as error:
-        raise PredictionError(
-            f"The network cannot take blocks of {shape} voxels: {error}."
-        ) from error
-    whole = Span((0,) * len(shape), raw.spatial_shape)
-    tiling = Tiling(whole, shape, output_shape, model.upsampling, trim)
-    return Tiling(_roi(raw, roi, tiling), shape, output_shape, model.upsampling, trim)
-
-
-def _roi(raw: Volume, roi: Roi | None, whole: Tiling) -> Span:
-    """Return the ROI in voxels of raw: outwards to whole ones, or what has its context."""
-    if roi is None:
-        margin = tuple(
-            context - trim for context, trim in zip(whole.context, whole.trim, strict=True)
-        )
-        shape = tuple(n - 2 * m for n, m in zip(raw.spatial_shape, margin, strict=True))
-        if min(shape) < 1:
-            raise PredictionError(
-                f"{raw.identity.label or 'The raw volume'} has {raw.spatial_shape} voxels, of "
-                f"which the network needs {margin} on each side as context; nothing is left.",
-                todo="Give a roi to predict there nevertheless, with zeros around raw.",
-            )
-        return Span(margin, shape)
-    offset, size = (tuple(map(float, part)) for part in roi)
-    dims = len(raw.voxel_size)
-    if len(offset) != dims or len(size) != dims:
-        raise PredictionError(f"The roi {roi} needs offset and size along {dims} axes.")
-    if not all(map(math.isfinite, (*offset, *size))) or min(size) <= 0:
-        raise PredictionError(f"The roi {roi} is empty or not finite.")
-    begin: tuple[int, ...] = ()
-    shape = ()
-    for o, s, raw_o, v in zip(offset, size, raw.offset, raw.voxel_size, strict=True):
-        first = math.floor((o - raw_o) / v + _TOLERANCE)
-        begin = (*begin, first)
-        shape = (*shape, max(1, math.ceil((o + s - raw_o) / v - _TOLERANCE) - first))
-    outside = any(
-        b + n <= 0 or b >= total
-        for b, n, total in zip(begin, shape, raw.spatial_shape, strict=True)
-    )
-    if outside:
-        raise PredictionError(
-            f"The roi at {offset} nm of {size} nm does not touch "
-            f"{raw.identity.label or 'raw'}, which lies at {raw.offset} nm."
-        )
-    return Span(begin, shape)
-
-
-def _seam_notes(model: Model, raw: Volume, tiling: Tiling) -> list[str]:
-    pads = getattr(model.configs[0], "padding", "valid") == "same"
-    if not pads or math.prod(tiling.grid) == 1:
-        return []
-    needed = reach(model)
-    if all(trim >= n for trim, n in zip(tiling.trim, needed, strict=True)):
-        return []
-    size = tuple(
-        step / up * v
-        for step, up, v in zip(tiling.stride, tiling.upsampling, raw.voxel_size, strict=True)
-    )
-    return [
-        f"This network pads with zeros (padding 'same'): there are seams between blocks, every "
-        f"{_nm(size)}. An overlap of {max(needed)} voxels removes them."
     ]
 
 
@@ -354,10 +210,6 @@ def _volume(
         value_range=_VALUE_RANGES.get(task.kind),
         notes=tuple(dict.fromkeys((*raw.notes, *notes))),
     )
-
-
-def _nm(lengths: Sequence[float]) -> str:
-    return " × ".join(f"{length:g}" for length in lengths) + " nm"
 
 
 def explain(volume: Volume) -> dict[str, Any]:

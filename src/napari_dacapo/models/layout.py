@@ -1,0 +1,117 @@
+"""From a ROI in the world to tiles in voxels."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from napari_dacapo.errors import PredictionError
+from napari_dacapo.models.halving import reach, step
+from napari_dacapo.models.raw_input import in_nm
+from napari_dacapo.models.tiling import Span, Tiling
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_dacapo.models.build import Model
+    from napari_dacapo.volumes import Volume
+
+__all__ = ["Roi", "seam_notes", "tiling_for"]
+
+Roi = tuple["Sequence[float]", "Sequence[float]"]
+
+_TOLERANCE = 1e-3
+
+
+def tiling_for(
+    model: Model,
+    raw: Volume,
+    roi: Roi | None,
+    overlap: int | Literal["auto"],
+    input_shape: Sequence[int] | None,
+) -> Tiling:
+    """Lay tiles over what is to be predicted.
+
+    Raises
+    ------
+    PredictionError
+        If blocks, overlap or ROI make no sense for the network.
+    """
+    pads = getattr(model.configs[0], "padding", "valid") == "same"
+    steps = step(model)
+    if overlap == "auto":
+        trim = reach(model)
+    elif overlap >= 0:
+        # Whole steps, or pooling would begin at another voxel.
+        trim = tuple(-(-overlap // s) * s for s in steps)
+    else:
+        raise PredictionError(f"overlap is {overlap}, but must not be negative.")
+    if not pads:
+        trim = (0,) * len(steps)
+    shape = tuple(map(int, input_shape)) if input_shape is not None else model.eval_input_shape
+    shape = tuple(n + 2 * t for n, t in zip(shape, trim, strict=True))
+    try:
+        output_shape = model.compute_output_shape(shape)[1]
+    except (ValueError, RuntimeError) as error:
+        raise PredictionError(
+            f"The network cannot take blocks of {shape} voxels: {error}."
+        ) from error
+    whole = Span((0,) * len(shape), raw.spatial_shape)
+    tiling = Tiling(whole, shape, output_shape, model.upsampling, trim)
+    return Tiling(_roi(raw, roi, tiling), shape, output_shape, model.upsampling, trim)
+
+
+def _roi(raw: Volume, roi: Roi | None, whole: Tiling) -> Span:
+    """Return the ROI in voxels of raw: outwards to whole ones, or what has its context."""
+    if roi is None:
+        margin = tuple(
+            context - trim for context, trim in zip(whole.context, whole.trim, strict=True)
+        )
+        shape = tuple(n - 2 * m for n, m in zip(raw.spatial_shape, margin, strict=True))
+        if min(shape) < 1:
+            raise PredictionError(
+                f"{raw.identity.label or 'The raw volume'} has {raw.spatial_shape} voxels, of "
+                f"which the network needs {margin} on each side as context; nothing is left.",
+                todo="Give a roi to predict there nevertheless, with zeros around raw.",
+            )
+        return Span(margin, shape)
+    offset, size = (tuple(map(float, part)) for part in roi)
+    dims = len(raw.voxel_size)
+    if len(offset) != dims or len(size) != dims:
+        raise PredictionError(f"The roi {roi} needs offset and size along {dims} axes.")
+    if not all(map(math.isfinite, (*offset, *size))) or min(size) <= 0:
+        raise PredictionError(f"The roi {roi} is empty or not finite.")
+    begin: tuple[int, ...] = ()
+    shape = ()
+    for o, s, raw_o, v in zip(offset, size, raw.offset, raw.voxel_size, strict=True):
+        first = math.floor((o - raw_o) / v + _TOLERANCE)
+        begin = (*begin, first)
+        shape = (*shape, max(1, math.ceil((o + s - raw_o) / v - _TOLERANCE) - first))
+    outside = any(
+        b + n <= 0 or b >= total
+        for b, n, total in zip(begin, shape, raw.spatial_shape, strict=True)
+    )
+    if outside:
+        raise PredictionError(
+            f"The roi at {offset} nm of {size} nm does not touch "
+            f"{raw.identity.label or 'raw'}, which lies at {raw.offset} nm."
+        )
+    return Span(begin, shape)
+
+
+def seam_notes(model: Model, raw: Volume, tiling: Tiling) -> list[str]:
+    """Say where seams are to be expected, if any."""
+    pads = getattr(model.configs[0], "padding", "valid") == "same"
+    if not pads or math.prod(tiling.grid) == 1:
+        return []
+    needed = reach(model)
+    if all(trim >= n for trim, n in zip(tiling.trim, needed, strict=True)):
+        return []
+    size = tuple(
+        step / up * v
+        for step, up, v in zip(tiling.stride, tiling.upsampling, raw.voxel_size, strict=True)
+    )
+    return [
+        f"This network pads with zeros (padding 'same'): there are seams between blocks, every "
+        f"{in_nm(size)}. An overlap of {max(needed)} voxels removes them."
+    ]
