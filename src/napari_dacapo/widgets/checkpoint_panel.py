@@ -128,10 +128,14 @@ class CheckpointPanel(QWidget):
             (session.facts_changed, self._refresh),
             (session.store.rows_changed, self._update_checkpoints),
             (live.changed, self._on_state),
-            (live.failed, session.failed.emit),
+            (live.failed, self._on_failed),
         )
         when_destroyed(self, live.close)
         when_destroyed(self, self._devices.cancel)
+
+    def _on_failed(self, message: str) -> None:
+        # Not `emit` itself: psygnal calls it, to try it, when it is connected.
+        self._session.failed.emit(message)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Look for devices and layers when they are first needed."""
