@@ -25,6 +25,7 @@ __all__ = [
     "set_backend",
     "set_columns",
     "set_path_map",
+    "set_url_map",
     "url_map",
     "use_cache_size",
 ]
@@ -92,6 +93,11 @@ def url_map() -> dict[str, str]:
         If the text in the preferences is no map.
     """
     return _get_map("url_map")
+
+
+def set_url_map(mapping: Mapping[str, str]) -> None:
+    """Keep the public addresses of local folders."""
+    _set("stores", "url_map", ";".join(f"{key}={value}" for key, value in mapping.items()))
 
 
 def backend() -> str:

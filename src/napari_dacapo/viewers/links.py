@@ -6,7 +6,7 @@ runs; a *static* one points to arrays at public addresses and works for anybody.
 
 from __future__ import annotations
 
-import threading
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +18,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
-    from napari_dacapo.viewers.neuroglancer.viewer import OwnViewer
+    from napari_dacapo.viewers.neuroglancer.link_states import Shown
     from napari_dacapo.viewers.view_state import ViewState
     from napari_dacapo.volumes import Volume
 
 __all__ = [
     "Link",
     "live_links_run",
+    "look_at",
     "make_link",
     "neuroglancer_link",
     "open_link",
+    "read_linked",
     "save_state",
     "stop_live_links",
 ]
+
+# Looked up and not imported: asking whether links run must not load neuroglancer.
+_LIVE = "napari_dacapo.viewers.neuroglancer.live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,9 @@ def neuroglancer_link(
 
     Parameters
     ----------
-    viewer_or_layers : napari.Viewer, NeuroglancerBackend, layers, or Volumes
+    viewer_or_layers : napari.Viewer, NeuroglancerBackend, layers, Volumes, or Shown
         What to link to: a viewer, or a sequence of napari layers or of
-        Volumes.
+        Volumes, or what :func:`look_at` returned of one of these.
     prefix : str, optional
         Address of a neuroglancer client. By default the one that comes with
         neuroglancer's Python package for a live link, and the public one at
@@ -113,6 +118,24 @@ def neuroglancer_link(
     return link.url
 
 
+def look_at(viewer_or_layers: Any) -> Shown:
+    """Take down what is to be linked; on the thread that owns the viewer.
+
+    What is returned can be given to :func:`make_link` and :func:`save_state`
+    on any other thread.
+
+    Parameters
+    ----------
+    viewer_or_layers
+        As for :func:`neuroglancer_link`.
+    """
+    from napari_dacapo.viewers.neuroglancer.link_states import Shown, what_is_shown
+
+    if isinstance(viewer_or_layers, Shown):
+        return viewer_or_layers
+    return what_is_shown(viewer_or_layers)
+
+
 def make_link(
     viewer_or_layers: Any,
     *,
@@ -126,14 +149,10 @@ def make_link(
     Parameters, meaning and errors are those of :func:`neuroglancer_link`; the
     arrays of a live link are served when this returns.
     """
-    from napari_dacapo.viewers.neuroglancer.link_states import (
-        live_state,
-        static_state,
-        what_is_shown,
-    )
+    from napari_dacapo.viewers.neuroglancer.link_states import live_state, static_state
     from napari_dacapo.viewers.neuroglancer.link_text import DEFAULT_CLIENT, capped, link_to
 
-    shown = what_is_shown(viewer_or_layers)
+    shown = look_at(viewer_or_layers)
     differences: tuple[str, ...] = ()
     if not shown.volumes:
         raise LinkError(
@@ -141,7 +160,9 @@ def make_link(
             todo="Open a run first.",
         )
     if live:
-        host = _live_viewer()
+        from napari_dacapo.viewers.neuroglancer import live as live_links
+
+        host = live_links.host()
         client = prefix or host.link_prefix
         if prefix is not None:
             host.volumes.allow_origin(prefix)
@@ -226,6 +247,28 @@ def open_link(
         If it is no link, or an array that it shows cannot be found here: says
         which and what to do.
     """
+    volumes, view = read_linked(url, store=store, url_map=url_map)
+    return _show(viewer, volumes, view)
+
+
+def read_linked(
+    url: str | PathLike[str],
+    *,
+    store: Any = None,
+    url_map: Mapping[str, str] | None = None,
+) -> tuple[list[Volume], ViewState]:
+    """Return what a neuroglancer link shows and how, without showing it.
+
+    Parameters, limits and errors are those of :func:`open_link`; callable on
+    any thread.
+
+    Returns
+    -------
+    volumes : list of Volume
+        From the bottom to the top.
+    view : ViewState
+        Camera and looks.
+    """
     from napari_dacapo.viewers.neuroglancer.link_text import read_link, read_state_file
     from napari_dacapo.viewers.neuroglancer.resolving import Resolver
     from napari_dacapo.viewers.neuroglancer.states import view_of_state
@@ -241,40 +284,20 @@ def open_link(
         view = view_of_state(state, shown)
     except ValueError as error:
         raise LinkError(f"The link shows no place that can be looked at: {error}.") from error
-    return _show(viewer, [volume for _, volume in shown], view)
+    return [volume for _, volume in shown], view
 
 
 def live_links_run() -> bool:
     """Return whether live links of this process can be opened."""
-    return _LIVE.viewer is not None
+    live = sys.modules.get(_LIVE)
+    return live is not None and live.current() is not None
 
 
 def stop_live_links() -> None:
     """End all live links of this process."""
-    with _LIVE.lock:
-        viewer, _LIVE.viewer = _LIVE.viewer, None
-    if viewer is not None:
-        viewer.close()
-
-
-class _Live:
-    """The one server of this process that live links point to."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.viewer: OwnViewer | None = None
-
-
-_LIVE = _Live()
-
-
-def _live_viewer() -> OwnViewer:
-    from napari_dacapo.viewers.neuroglancer.viewer import OwnViewer
-
-    with _LIVE.lock:
-        if _LIVE.viewer is None:
-            _LIVE.viewer = OwnViewer()
-        return _LIVE.viewer
+    live = sys.modules.get(_LIVE)
+    if live is not None:
+        live.stop()
 
 
 def _known_url_map() -> dict[str, str]:
