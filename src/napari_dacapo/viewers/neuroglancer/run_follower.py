@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.runs import RunWatcher
-from napari_dacapo.runs.events import GoneEvent, NewBestEvent, ProblemEvent, ValidationEvent
+from napari_dacapo.runs.events import (
+    GoneEvent,
+    LossEvent,
+    NewBestEvent,
+    ProblemEvent,
+    ValidationEvent,
+)
 from napari_dacapo.viewers.neuroglancer.run_contents import (
     DatasetContents,
     read_contents,
@@ -98,7 +104,9 @@ class RunFollower:
                 self._page.say("following", f"Run {event.run} is no longer in the store.")
             else:
                 self._page.say("following", None)
-            self._due |= isinstance(event, ValidationEvent | NewBestEvent)
+            # A run that was begun anew is behind what was seen of it.
+            is_back = isinstance(event, LossEvent) and (event.iteration or 0) < self.newest
+            self._due |= is_back or isinstance(event, ValidationEvent | NewBestEvent)
         if not self._due:
             return
         try:
