@@ -22,6 +22,7 @@ from napari_dacapo.runs import open_store
 from napari_dacapo.viewers import links
 from napari_dacapo.viewers.napari.backend import NapariBackend
 from napari_dacapo.viewers.napari.view_state import get_view, set_view
+from napari_dacapo.viewers.neuroglancer import live
 from napari_dacapo.viewers.neuroglancer.backend import NeuroglancerBackend
 from napari_dacapo.viewers.neuroglancer.link_text import MAX_SELECTED, read_link, read_state_file
 from napari_dacapo.volumes import Identity, Volume, open_volume
@@ -219,7 +220,7 @@ def test_a_live_link_of_another_process_is_opened_from_the_store(
 def test_a_link_for_another_client_may_be_read_from_there(volumes: list[Volume]) -> None:
     url = neuroglancer_link(volumes[0], prefix="https://ng.example.org/sub/?x=1#!{}")
     assert url.startswith("https://ng.example.org/sub/?x=1#!%7B")
-    assert "https://ng.example.org" in links._LIVE.viewer.volumes.origins  # type: ignore[union-attr]
+    assert "https://ng.example.org" in live.host().volumes.origins
 
 
 @pytest.mark.parametrize("prefix", ["ftp://x/", "file:///etc/passwd", "javascript:alert(1)", ""])

@@ -13,7 +13,8 @@ from neuroglancer.static_file_server import StaticFileServer
 
 from napari_dacapo.runs import open_store
 from napari_dacapo.viewers.colormaps import COLORMAPS
-from napari_dacapo.viewers.links import _LIVE, make_link, stop_live_links
+from napari_dacapo.viewers.links import make_link, stop_live_links
+from napari_dacapo.viewers.neuroglancer import live
 from napari_dacapo.viewers.neuroglancer.backend import NeuroglancerBackend
 from napari_dacapo.viewers.neuroglancer.layers import layer_for, layer_json
 from napari_dacapo.viewers.neuroglancer.local import local_source, local_volume
@@ -368,9 +369,9 @@ def test_an_exported_live_link_opens_in_the_bundled_client(
     raw = by_role(aniso_volumes, "raw")
     try:
         link = make_link([raw])
-        bare(_LIVE.viewer.link_page)  # type: ignore[union-attr]
+        bare(live.host().link_page)
         view = _opened(link, page, raw, 9)
-        shown = at_voxels(screenshot(_LIVE.viewer.link_page), raw, view)  # type: ignore[union-attr]
+        shown = at_voxels(screenshot(live.host().link_page), raw, view)
     finally:
         stop_live_links()
     stored = zarr.open_array(stores / "data/aniso_val.zarr/raw", mode="r")

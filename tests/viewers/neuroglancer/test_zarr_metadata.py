@@ -11,14 +11,13 @@ import tensorstore as ts
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_dacapo.viewers.neuroglancer.overrides import override_v2, override_v3
 from napari_dacapo.viewers.neuroglancer.zarr_metadata import (
     MAX_CHANNELS,
     array_metadata,
     client_axis_names,
     grid_shape,
     group_metadata,
-    override_v2,
-    override_v3,
 )
 
 if TYPE_CHECKING:

@@ -14,12 +14,13 @@ from tornado.web import RequestHandler
 
 from napari_dacapo.errors import ArrayNotFoundError
 from napari_dacapo.viewers.neuroglancer.access import same_token
-from napari_dacapo.viewers.neuroglancer.served import FileChunk, ServedVolume
+from napari_dacapo.viewers.neuroglancer.served_level import FileChunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
 
+    from napari_dacapo.viewers.neuroglancer.served import ServedVolume
     from napari_dacapo.viewers.neuroglancer.server import VolumeServer
 
 __all__ = ["VolumeHandler", "parse_range"]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dacapo.viewers.neuroglancer.blocks import read_region
-from napari_dacapo.viewers.neuroglancer.served import client_dtype, convert
+from napari_dacapo.viewers.neuroglancer.served import client_dtype
+from napari_dacapo.viewers.neuroglancer.served_level import convert
 from napari_dacapo.viewers.neuroglancer.zarr_metadata import client_axis_names
 
 if TYPE_CHECKING:

@@ -16,11 +16,8 @@ from urllib.parse import unquote
 
 from napari_dacapo.errors import LinkError
 from napari_dacapo.viewers.neuroglancer.camera import metres
-from napari_dacapo.viewers.neuroglancer.zarr_metadata import (
-    client_axis_names,
-    override_v2,
-    override_v3,
-)
+from napari_dacapo.viewers.neuroglancer.overrides import override_v2, override_v3
+from napari_dacapo.viewers.neuroglancer.zarr_metadata import client_axis_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
