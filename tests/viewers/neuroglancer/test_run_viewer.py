@@ -605,10 +605,8 @@ def test_many_threads_at_once(followed: NeuroglancerRunViewer, replay: Replay) -
         return thread
 
     def move(_: int) -> None:
-        def change(state: Any) -> None:
-            state.cross_section_scale = (state.cross_section_scale or 0) + 1
-
-        followed.viewer.shared_state.retry_txn(change, retries=10_000)
+        with followed.viewer.txn() as state:
+            state.cross_section_scale += 1
 
     with followed.viewer.txn() as state:
         state.cross_section_scale = 1
