@@ -235,8 +235,8 @@ COLUMNS = (
         lambda r: natural(r.architecture) if r.architecture else None,
         lambda r: r.architecture or r.problem or "",
     ),
-    Column("state", "State", 1, 20, lambda r: r.state, lambda r: (r.state,), _state_tooltip),
-    Column("iterations", "Iterations", 2, 12, _iterations_text, _share, _iterations_tooltip, True),
+    Column("state", "State", 1, 19, lambda r: r.state, lambda r: (r.state,), _state_tooltip),
+    Column("iterations", "Iterations", 2, 13, _iterations_text, _share, _iterations_tooltip, True),
     Column(
         "loss",
         "Last loss",
