@@ -94,6 +94,9 @@ class IterationChooser(QWidget):
         # No iteration is not iteration 0.
         mode = QLabeledSlider.EdgeLabelMode
         self.slider.setEdgeLabelMode(mode.LabelIsValue if usable else mode.NoLabel)
+        if usable:
+            # The mode alone leaves the label hidden if the slider is on a page that is not shown.
+            self.slider.setEdgeLabelPosition(QLabeledSlider.LabelPosition.LabelsRight)
         self.setEnabled(usable)
         self.setToolTip("" if usable else "Nothing was validated")
         self.before.setEnabled(usable and current != iterations[0])

@@ -79,10 +79,9 @@ def watershed(
     Volume or None
         None if there are too many voxels for one watershed.
     """
-    import dask.array as da
-
     from napari_dacapo.analysis import segment
     from napari_dacapo.analysis.postprocess import MAX_WATERSHED_VOXELS
+    from napari_dacapo.volumes.object_source import ObjectSource
 
     sizes = prediction.roi[1] if roi is None else roi[1]
     if np.prod(np.divide(sizes, prediction.voxel_size)) > MAX_WATERSHED_VOXELS:
@@ -90,8 +89,7 @@ def watershed(
     volume = segment(prediction.with_(levels=()), task, roi=roi)
     # In memory, or a viewer would wait for the watershed should the memo forget it.
     name = f"finished-{volume.data.name}"
-    from_array: Any = da.from_array  # has no types
-    data = from_array(np.asarray(volume.data), name=name)
+    data = LazyArray.from_source(ObjectSource(np.asarray(volume.data), name), name)
     identity = replace(volume.identity, variant=VARIANT)
     return volume.with_(
         data=data, identity=identity, revision=name, notes=() if roi is None else (_AROUND,)

@@ -66,7 +66,10 @@ class NapariLiveView:
             }
             for layer in self._backend.layers():
                 said = layer.metadata[METADATA_KEY]
-                if said["slot"] == volume.identity.slot and said["channel"] in parts:
+                # A hidden layer reads what is finished when it is made visible.
+                if not layer.visible or said["slot"] != volume.identity.slot:
+                    continue
+                if said["channel"] in parts:
                     part = parts[said["channel"]]
                     _said(part[1])["run_notes"] = said["run_notes"]
                     exchange(layer, part)
