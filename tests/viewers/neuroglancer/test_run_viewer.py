@@ -590,7 +590,7 @@ def test_as_a_context(replay: Replay, show: Callable[..., NeuroglancerRunViewer]
 def test_many_threads_at_once(followed: NeuroglancerRunViewer, replay: Replay) -> None:
     """The follower shows a new best while others switch, move and look."""
     problems: list[BaseException] = []
-    moved = 200
+    moved = 50
 
     def attempt(what: Callable[[int], Any], times: int) -> threading.Thread:
         def work() -> None:
@@ -613,7 +613,7 @@ def test_many_threads_at_once(followed: NeuroglancerRunViewer, replay: Replay) -
     replay.validate(90)
     threads = [
         attempt(move, moved),
-        attempt(lambda i: followed.show_dataset((A, B)[i % 2]), 30),
+        attempt(lambda i: followed.show_dataset((A, B)[i % 2]), 10),
         attempt(lambda _: look(followed), 3),
         attempt(lambda _: followed.update_with_new_validation_if_possible(), 3),
         attempt(lambda _: followed.update_best_info(), 3),

@@ -64,7 +64,9 @@ def mesh_source(volume: Volume) -> Any:
     coarse = _coarse(volume)
     local = local_volume(coarse, meshes=True)
     local.data = _WholeArray(coarse)
-    source = local_source(coarse, local)
+    # The generator takes elements for points, and surfaces to be halfway between them.
+    centre = tuple(o + v / 2 for o, v in zip(volume.offset, volume.voxel_size, strict=True))
+    source = local_source(coarse.with_(offset=centre), local)
     return neuroglancer.LayerDataSource(
         url=source.url,
         transform=source.transform,
@@ -89,13 +91,14 @@ def segment_ids(volume: Volume) -> list[int]:
     if not elements_in_memory(volume) and volume.data.nbytes > _READ_BYTES:
         _warn("The segmentation is too large to be read for the ids of all its segments")
         return []
-    found = np.unique(np.asarray(_coarse(volume).data))
+    elements = np.asarray(_coarse(volume).data)
+    # As the client counts: signed ids are taken for unsigned ones of the same size.
+    found = np.unique(elements.astype(LocalArray(volume).dtype, copy=False))
     found = found[found != 0]
     if len(found) > MAX_SEGMENTS:
         _warn(f"There are {len(found)} segments, too many to show the surfaces of all")
         return []
-    # As the client counts: signed ids are taken for unsigned ones of the same size.
-    return [int(value) for value in found.astype(LocalArray(volume).dtype)]
+    return [int(value) for value in found]
 
 
 class _WholeArray(LocalArray):
