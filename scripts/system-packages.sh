@@ -13,7 +13,7 @@ command -v dpkg-query >/dev/null 2>&1 || exit 0
 window="xvfb xauth libgl1 libgl1-mesa-dri libegl1 libdbus-1-3 libfontconfig1 libglib2.0-0
 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0
 libxcb-render-util0 libxcb-shape0 libxcb-xkb1 fonts-dejavu-core"
-browser="chromium"
+browser="chromium libatomic1"  # the second for the Node.js in playwright
 
 wanted=""
 for group in "$@"; do
