@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from napari_dacapo.cli import link, listing, opening, predict
+from napari_dacapo.cli import follow, link, listing, opening, predict
 from napari_dacapo.errors import NapariDacapoError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ app.command("open")(opening.open_run)
 app.command("demo")(opening.demo)
 app.command("predict")(predict.predict)
 app.command("link")(link.link)
+app.command("follow")(follow.follow)
 
 
 @app.callback()
