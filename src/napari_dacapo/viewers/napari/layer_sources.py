@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import dask.array as da
 import numpy as np
 import pint
 from napari.layers import Image
@@ -73,15 +72,17 @@ def layer_source(layer: Image, n_spatial: int) -> RawSource:
 def _volume(layer: Image, n_spatial: int, voxel_size: Any, offset: Any) -> Volume:
     data = layer.data[0] if layer.multiscale else layer.data
     names = ("z", "y", "x")[-n_spatial:]
-    has_channels = layer.rgb or data.ndim > n_spatial
-    dask: Any = da  # has no types
+    if layer.rgb:
+        axes = (*names, "c^")
+    else:
+        axes = ("c^", *names) if data.ndim > n_spatial else names
     volume = as_volume(
-        dask.moveaxis(dask.asarray(data), -1, 0) if layer.rgb else data,
+        data,
         layer.name,
         kind="image",
         voxel_size=[float(v) for v in voxel_size],
         offset=[float(o) for o in offset],
-        axis_names=("c^", *names) if has_channels else names,
+        axis_names=axes,
         role="raw",
     )
     return volume.with_(levels=())
