@@ -14,14 +14,18 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_dacapo.viewers.napari.layers import LayerData
+    from napari_dacapo.widgets.link_panel import LinkPanel
     from napari_dacapo.widgets.runs_widget import RunsWidget
 
 __all__ = [
     "RunsWidget",
+    "copy_neuroglancer_link",
     "get_reader",
+    "open_neuroglancer_link",
     "open_training_run",
     "sample_cell_affinities",
     "sample_mito_distance",
+    "save_neuroglancer_state",
     "show_runs",
 ]
 
@@ -71,6 +75,48 @@ def show_runs(viewer: napari.viewer.Viewer) -> RunsWidget:
             return widget
     made: RunsWidget = viewer.window.add_plugin_dock_widget("napari-dacapo", "Runs")[1]
     return made
+
+
+def copy_neuroglancer_link(viewer: napari.viewer.Viewer) -> None:
+    """Put a live neuroglancer link to what is on screen on the clipboard.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        What is linked to; its dock "Runs" shows that the link is live.
+    """
+    page = _link_page(viewer)
+    page.choose_kind("live")
+    page.copy_link()
+
+
+def save_neuroglancer_state(viewer: napari.viewer.Viewer) -> None:
+    """Save what is on screen as a neuroglancer state in a file that the user chooses.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        What is saved; its dock "Runs" says how that went.
+    """
+    _link_page(viewer).ask_where_to_save()
+
+
+def open_neuroglancer_link(viewer: napari.viewer.Viewer) -> None:
+    """Let the user paste a neuroglancer link to open in napari.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where it opens; the dock "Runs" has the field to paste into.
+    """
+    _link_page(viewer).link.setFocus()
+
+
+def _link_page(viewer: napari.viewer.Viewer) -> LinkPanel:
+    dock = show_runs(viewer)
+    page: LinkPanel = dock.panels["link"]
+    dock.tabs.setCurrentWidget(page)
+    return page
 
 
 def sample_mito_distance() -> list[LayerData]:

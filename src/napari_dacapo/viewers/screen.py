@@ -57,6 +57,10 @@ class Screen:
             self._made[name] = self.choices[name].make()
         return self._made[name]
 
+    def existing(self, name: str) -> Backend | None:
+        """Return a backend by its name if it was made, chosen or not."""
+        return self._made.get(name)
+
     def use(self, name: str) -> bool:
         """Choose a backend; return whether that changed anything."""
         if name == self.name or name not in self.choices or not self.choices[name].usable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from napari_dacapo.viewers.session import Session
 
 __all__ = ["FollowBar"]
+
+# How many docks show the switch of a session: with the last one, following ends.
+_bars: WeakKeyDictionary[Session, int] = WeakKeyDictionary()
 
 
 class FollowBar(QWidget):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_dacapo.widgets.checkpoint_panel import CheckpointPanel
 from napari_dacapo.widgets.details_panel import DetailsPanel
+from napari_dacapo.widgets.link_panel import LinkPanel
 from napari_dacapo.widgets.show_panel import ShowPanel
 
 if TYPE_CHECKING:
@@ -49,5 +50,6 @@ PANELS = (
         "Run any checkpoint where you look, on any raw",
         CheckpointPanel,
     ),
+    Panel("link", "Link", "Copy, save and open neuroglancer links", LinkPanel),
     Panel("details", "Details", "The whole config of the run, to search in", DetailsPanel),
 )

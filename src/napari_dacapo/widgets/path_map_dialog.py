@@ -27,7 +27,7 @@ __all__ = ["PathMapDialog"]
 
 
 class PathMapDialog(QDialog):
-    """Edit a path map.
+    """Edit a path map, or, in heirs, another map of prefixes.
 
     Parameters
     ----------
@@ -39,20 +39,24 @@ class PathMapDialog(QDialog):
         The window that it belongs to.
     """
 
+    title = "Path map"
+    text = (
+        "Runs name absolute paths of the computer that trained them. "
+        "Say where such a path begins here; the longest one that fits is taken."
+    )
+    headers = ("Path in the runs", "Path here")
+    folder_column = 1
+
     def __init__(
         self, mapping: Mapping[str, str], suggestion: str = "", parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Path map")
+        self.setWindowTitle(self.title)
         self.resize(620, 300)
-        text = QLabel(
-            "Runs name absolute paths of the computer that trained them. "
-            "Say where such a path begins here; the longest one that fits is taken.",
-            self,
-        )
+        text = QLabel(self.text, self)
         text.setWordWrap(True)
         self.table = QTableWidget(0, 2, self)
-        self.table.setHorizontalHeaderLabels(("Path in the runs", "Path here"))
+        self.table.setHorizontalHeaderLabels(self.headers)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.verticalHeader().hide()
         for key, value in mapping.items():
@@ -118,4 +122,4 @@ class PathMapDialog(QDialog):
         row = self.table.currentRow()
         path = QFileDialog.getExistingDirectory(self, "Folder here") if row >= 0 else ""
         if path:
-            self.table.setItem(row, 1, QTableWidgetItem(path))
+            self.table.setItem(row, self.folder_column, QTableWidgetItem(path))
