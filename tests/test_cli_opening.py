@@ -15,6 +15,8 @@ from imageio.v3 import imread
 from napari_dacapo import cli
 from napari_dacapo.cli import opening, screen
 from napari_dacapo.errors import UnsupportedError
+from napari_dacapo.runs import open_store
+from napari_dacapo.viewers.links import make_link
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +68,54 @@ def test_wishes_arrive_where_the_run_is_shown(
     run, *rest = shown
     assert run.name == "dist_aniso"  # type: ignore[attr-defined]
     assert rest == ["aniso_val", 10, "threshold_127", "stored", None]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--link", "https://ng.example/nothing"), "#!"),
+        (("--link", "/nowhere/state.json"), "/nowhere/state.json"),
+    ],
+)
+def test_links_that_cannot_be_opened_are_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    assert said in error_of(capsys, "open", *arguments)
+
+
+@pytest.mark.parametrize("arguments", [(), ("some_run", "--link", "https://ng.example/#!{}")])
+def test_either_a_run_or_a_link(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["open", *arguments])
+    assert left.value.code == 2
+    assert "one of the two" in capsys.readouterr().err
+
+
+@pytest.mark.window
+@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="xvfb-run is not installed")
+def test_a_link_is_opened_in_a_window(demo_store: Path, tmp_path: Path) -> None:
+    public = "https://data.example.org/runs"
+    run = open_store(demo_store).run("cell_affinities")
+    link = make_link(
+        [v for v in run.volumes(segmentation="stored") if v.role != "raw"],
+        live=False,
+        url_map={str(demo_store): public},
+        store=run.store,
+    )
+    picture = tmp_path / "link.png"
+    environ = {k: v for k, v in os.environ.items() if k not in ("QT_QPA_PLATFORM", "DISPLAY")}
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "napari_dacapo.cli", "open", "--link", link.url),
+            *("--url-map", f"{demo_store}={public}", "--screenshot", str(picture)),
+        ],
+        cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=170,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    canvas = imread(picture)[100:900, 350:1500, :3].astype(int)
+    assert (np.ptp(canvas, axis=-1) > 40).mean() > 0.02, "no segmentation is on screen"
 
 
 @pytest.mark.usefixtures("_no_screen")

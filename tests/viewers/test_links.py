@@ -405,7 +405,7 @@ LAYER_KEYS = [
 
 
 @settings(
-    max_examples=150, deadline=None,
+    max_examples=25, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(

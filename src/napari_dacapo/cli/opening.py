@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run
+from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run, find_store
 from napari_dacapo.cli.screen import has_screen, need_screen
 from napari_dacapo.errors import NapariDacapoError, RunNotFoundError
 
@@ -29,7 +29,9 @@ ScreenshotOption = Annotated[
 
 
 def open_run(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Name or folder of a run.")],
+    run: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="Name or folder of a run.")
+    ] = None,
     store: StoreOption = None,
     dataset: Annotated[
         str | None, typer.Option(help="Validation dataset. Default: the first with something.")
@@ -48,6 +50,21 @@ def open_run(
             help="As stored, or computed from the prediction. Default: stored unless empty.",
         ),
     ] = None,
+    link: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL|JSON",
+            help="Open what a neuroglancer link, or a file with its state, shows; instead of RUN.",
+        ),
+    ] = None,
+    url_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--url-map",
+            metavar="A=URL",
+            help="What a link has at URL lies under A here; may be given several times.",
+        ),
+    ] = None,
     path_map: PathMapOption = None,
     screenshot: ScreenshotOption = None,
 ) -> None:
@@ -59,7 +76,14 @@ def open_run(
       napari-dacapo open /nrs/lab/dacapo/mito_distance --iteration 1500
       napari-dacapo open my_run --path-map /nrs/lab=/mnt/lab --path-map /groups=/mnt/groups
       napari-dacapo open my_run --screenshot my_run.png
+      napari-dacapo open --link 'https://…/#!…' --store /nrs/lab/dacapo
     """
+    if (run is None) == (link is None):
+        raise typer.BadParameter("Name a RUN, or give a --link: one of the two.")
+    if link is not None:
+        _open_link(link, store, path_map, url_map, screenshot)
+        return
+    assert run is not None
     if segmentation not in (None, "stored", "computed"):
         raise typer.BadParameter("--segmentation is stored or computed.")
     found = find_run(run, store, path_map)
@@ -95,6 +119,29 @@ def demo(
     folder = unpack_sample(sample)
     need_screen(for_picture=screenshot is not None, more=more)
     _show(find_run(str(folder), None), None, None, None, None, screenshot)
+
+
+def _open_link(
+    link: str,
+    store: str | None,
+    path_map: list[str] | None,
+    url_map: list[str] | None,
+    screenshot: Path | None,
+) -> None:
+    from napari_dacapo.options import parse_map
+    from napari_dacapo.viewers.links import read_linked
+
+    found = find_store(store, path_map) if store is not None or path_map else None
+    addresses = parse_map(url_map) if url_map else None
+    _check_picture(screenshot)
+    # Before a window opens: a link that cannot be opened is one line, not an empty window.
+    volumes, view = read_linked(link, store=found, url_map=addresses)
+    need_screen(for_picture=screenshot is not None)
+    from napari_dacapo.cli.window import show_link
+
+    show_link(volumes, view, screenshot=screenshot)
+    if screenshot is not None:
+        typer.echo(f"Saved {screenshot.absolute()}")
 
 
 def _check(run: Run, dataset: str | None, iteration: int | None) -> None:

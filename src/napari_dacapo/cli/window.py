@@ -11,8 +11,17 @@ if TYPE_CHECKING:
 
     from napari_dacapo.runs import Run
     from napari_dacapo.viewers.session import Session
+    from napari_dacapo.viewers.view_state import ViewState
+    from napari_dacapo.volumes import Volume
 
-__all__ = ["new_window", "open_in_dock", "save_picture", "show_run", "wait_until_shown"]
+__all__ = [
+    "new_window",
+    "open_in_dock",
+    "save_picture",
+    "show_link",
+    "show_run",
+    "wait_until_shown",
+]
 
 PATIENCE = 120_000
 """Milliseconds that a picture waits for what is computed."""
@@ -61,6 +70,34 @@ def show_run(
         save_picture(viewer, screenshot)
     finally:
         viewer.close()
+
+
+def show_link(volumes: list[Volume], view: ViewState, *, screenshot: Path | None = None) -> None:
+    """Open a window with what a link shows, and stay until it is closed or photographed.
+
+    Parameters
+    ----------
+    volumes, view
+        As :func:`napari_dacapo.viewers.links.read_linked` gives them.
+    screenshot : Path, optional
+        Where to save a picture of the window; the window is closed then.
+    """
+    import napari
+    from qtpy.QtWidgets import QApplication
+
+    from napari_dacapo.viewers.links import show_linked
+
+    viewer = new_window()
+    try:
+        show_linked(volumes, view, viewer)
+        if screenshot is None:
+            napari.run()
+            return
+        QApplication.processEvents()
+        save_picture(viewer, screenshot)
+    finally:
+        if screenshot is not None:
+            viewer.close()
 
 
 def new_window() -> Any:

@@ -248,7 +248,7 @@ def open_link(
         which and what to do.
     """
     volumes, view = read_linked(url, store=store, url_map=url_map)
-    return _show(viewer, volumes, view)
+    return show_linked(volumes, view, viewer)
 
 
 def read_linked(
@@ -318,7 +318,18 @@ def _opened(store: Any) -> Any:
     return open_store(store)
 
 
-def _show(viewer: Any, volumes: list[Volume], view: ViewState) -> Any:
+def show_linked(volumes: list[Volume], view: ViewState, viewer: Any = None) -> Any:
+    """Show in napari what :func:`read_linked` has read; returns the viewer.
+
+    Parameters
+    ----------
+    volumes : list of Volume
+        From the bottom to the top.
+    view : ViewState
+        Camera and looks.
+    viewer : napari.Viewer or napari.components.ViewerModel, optional
+        Where to show it; a new window if omitted.
+    """
     from napari_dacapo.viewers.napari.backend import NapariBackend
     from napari_dacapo.viewers.napari.view_state import set_view
 
