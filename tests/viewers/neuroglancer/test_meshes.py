@@ -153,7 +153,9 @@ def test_what_has_no_surfaces(shape: tuple[int, ...], why: str | None) -> None:
 def test_without_being_asked_for_there_are_none() -> None:
     state = neuroglancer.ViewerState()
     add_seg_layer(state, "seg", balls(), 8)
-    assert len(state.layers["seg"].source) == 1
+    (source,) = state.layers["seg"].source
+    # LocalVolume would make them at full resolution, when a segment is clicked on.
+    assert source.subsources["meshes"].enabled is False
     assert len(state.layers["seg"].segments) == 0
     add_seg_layer(state, "seg", balls(), 8, meshes=True)
     assert list(state.layers["seg"].segments) == [3, 7]

@@ -142,11 +142,21 @@ def add_layer(state: Any, layer: ArrayLayer, server: VolumeServer | None = None)
     described = layer_json(volume, sources)
     made = make_layer({k: v for k, v in described.items() if k not in ("name", "visible")})
     if not served:
-        made.source = [local_source(volume, local_volume(volume))]
+        made.source = [_without_meshes(local_source(volume, local_volume(volume)))]
     if layer.meshes:
         made.source.append(mesh_source(volume))
         made.segments = segment_ids(volume)
     state.layers[layer.name] = made
+
+
+def _without_meshes(source: Any) -> Any:
+    """Return a source from which the client asks for no surfaces.
+
+    LocalVolume would make them at full resolution, with a simplification that
+    takes minutes; they have a source of their own.
+    """
+    source.subsources = {"meshes": False}
+    return source
 
 
 def look_at(state: Any, layers: Sequence[ArrayLayer]) -> None:

@@ -71,7 +71,7 @@ def mesh_source(volume: Volume) -> Any:
         url=source.url,
         transform=source.transform,
         enable_default_subsources=False,
-        subsources={"mesh": True},
+        subsources={"meshes": True},
     )
 
 
