@@ -33,6 +33,11 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then
 fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-echo "Installing napari-dacapo and what its tests need into $venv (a few minutes, once)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    -c "$here/constraints.txt" -e "$here[all,mongo,notebook,dev]"
+echo "Installing napari-dacapo and what its tests need into $venv (a minute or two, once)"
+pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check -c $here/constraints.txt"
+wanted="$here[all,mongo,notebook,dev]"
+# torch comes by pip, which knows where this machine gets its builds from; uv installs the many
+# other packages several times faster, and where it cannot, pip does that as well.
+$pip torch uv
+"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" \
+    -c "$here/constraints.txt" -e "$wanted" || $pip -e "$wanted"
