@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import tensorstore as ts
 
+from napari_dacapo.volumes.recent import Recent
 from napari_dacapo.volumes.sources import check_memory, reading
 from napari_dacapo.volumes.views import View
 
@@ -24,6 +25,7 @@ Method = Literal["mean", "mode", "stride"]
 
 # More is read in parts, so that a coarse view of a huge array stays small.
 _PART_BYTES = 2**26
+_RECENT_BYTES = 2**23
 
 
 def method_for(dtype: np.dtype[Any], kind: Kind) -> Method:
@@ -45,6 +47,8 @@ class DownsampleView(View):
         How to merge; means of integers are rounded to even.
     selection : tuple of int and range, optional
         Which of the blocks; all if not given.
+    recent : Recent, optional
+        Planes that were merged last; shared with the views made by indexing.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class DownsampleView(View):
         factors: Sequence[int],
         method: Method,
         selection: tuple[int | range, ...] | None = None,
+        recent: Recent | None = None,
     ) -> None:
         if len(factors) != view.ndim or min(factors, default=1) < 1:
             raise ValueError(f"factors {factors} do not fit an array of {view.ndim} axes")
@@ -60,6 +65,7 @@ class DownsampleView(View):
             selection = tuple(range(-(-n // f)) for n, f in zip(view.shape, factors, strict=True))
         self.view, self.factors, self.method = view, tuple(factors), method
         self.selection = selection
+        self.recent = Recent(_RECENT_BYTES) if recent is None else recent
         self.dtype = view.dtype
         ranges = [
             (entry, max(1, chunk // factor))
@@ -75,7 +81,7 @@ class DownsampleView(View):
         selection = tuple(
             entry[next(parts)] if isinstance(entry, range) else entry for entry in self.selection
         )
-        return DownsampleView(self.view, self.factors, self.method, selection)
+        return DownsampleView(self.view, self.factors, self.method, selection, self.recent)
 
     def read(self) -> NDArray[Any]:
         """Read all elements of the view."""
@@ -88,7 +94,7 @@ class DownsampleView(View):
         ]
         # Upwards and without gaps first; order and steps are put right after.
         spans = [range(min(r), max(r) + 1) for r in ranges]
-        merged = self._merge(spans)
+        merged = self.recent.get(tuple(spans), lambda: self._merge(spans))
         return merged[
             tuple(
                 entry - span.start if isinstance(entry, int) else slice(None, None, entry.step)
