@@ -46,7 +46,7 @@ def shipped_files(store: Path) -> list[str]:
 
 
 def pack(store: Path) -> bytes:
-    """Return the archive, without owners, modes or times of this computer."""
+    """Return the files in one, without owners, modes or times of this computer."""
     tar_bytes = io.BytesIO()
     with tarfile.open(fileobj=tar_bytes, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in shipped_files(store):
@@ -54,18 +54,23 @@ def pack(store: Path) -> bytes:
             entry = tarfile.TarInfo(name)
             entry.size, entry.mtime, entry.mode = len(content), MTIME, 0o644
             tar.addfile(entry, io.BytesIO(content))
-    filters = [
-        {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": DICTIONARY}
-    ]
-    return lzma.compress(tar_bytes.getvalue(), format=lzma.FORMAT_XZ, filters=filters)
+    return tar_bytes.getvalue()
+
+
+def compress(content: bytes, preset: int) -> bytes:
+    """Return the archive as it is shipped; high presets take most of a minute."""
+    extreme = lzma.PRESET_EXTREME if preset == 9 else 0
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": preset | extreme, "dict_size": DICTIONARY}]
+    return lzma.compress(content, format=lzma.FORMAT_XZ, filters=filters)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("store", type=Path, help="folder of the demo store")
     parser.add_argument("--output", type=Path, default=ARCHIVE)
+    parser.add_argument("--preset", type=int, default=9, help="effort of compression, 0 to 9")
     arguments = parser.parse_args()
-    packed = pack(arguments.store)
+    packed = compress(pack(arguments.store), arguments.preset)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_bytes(packed)
     print(f"{arguments.output}: {len(packed) / 1e6:.1f} MB")

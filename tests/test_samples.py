@@ -137,12 +137,13 @@ def test_nothing_leaves_the_cache(tmp_path: Path, evil: str) -> None:
     assert not any(path.name.startswith("outside") for path in tmp_path.rglob("*"))
 
 
-def test_packing_the_samples_again_gives_the_same_archive(tmp_path: Path) -> None:
+def test_packing_the_samples_again_gives_the_same_files_in_one(tmp_path: Path) -> None:
     store = samples.unpack_store(cache=tmp_path)
     output = tmp_path / "again.tar.xz"
     script = ROOT / "scripts" / "make_samples.py"
-    subprocess.run([sys.executable, script, store, "--output", output], check=True)
-    assert output.read_bytes() == archive_bytes()
+    quick = ["--output", output, "--preset", "0"]
+    subprocess.run([sys.executable, script, store, *quick], check=True)
+    assert lzma.decompress(output.read_bytes()) == lzma.decompress(archive_bytes())
 
 
 def test_the_archive_leaves_room_for_the_code_below_12_mb() -> None:
