@@ -371,7 +371,7 @@ def test_arrays_of_every_library(kind: str, tmp_path: Path) -> None:
     assert viewer.state.layers["a"].type == "image"
     np.testing.assert_array_equal(client_reads(viewer, "a"), values)
     assert list(viewer.state.display_dimensions) == ["x", "y", "z"]
-    np.testing.assert_allclose(viewer.state.position, np.array(SHAPE) / 2)
+    np.testing.assert_allclose(viewer.state.position, np.array(SHAPE) // 2 + 0.5)
 
 
 @pytest.mark.parametrize("kind", ["numpy", "dask", "zarr"])
@@ -460,7 +460,7 @@ def test_place_and_look() -> None:
         state.layers["raw"].source[0].transform.matrix,
         [[1, 0, 0, 10], [0, 1, 0, 2.5], [0, 0, 1, 0.5]],
     )
-    np.testing.assert_allclose(state.position, [15, 8.5, 7.5])
+    np.testing.assert_allclose(state.position, [15.5, 9, 8])
     assert "range=[-1.0, 3.0]" in state.layers["raw"].shader
     assert state.layout.type == "4panel"
 
@@ -492,7 +492,7 @@ def test_a_local_volume_is_shown_where_it_lies() -> None:
     )
     state = get_viewer({"seg": {"array": local}}).state
     assert state.layers["seg"].type == "segmentation"
-    np.testing.assert_allclose(state.position, [15, 6, 7])
+    np.testing.assert_allclose(state.position, [15.5, 6.5, 7.5])
     np.testing.assert_allclose(state.dimensions.scales, [40e-9, 4e-9, 4e-9])
 
 
@@ -635,7 +635,7 @@ def test_layers_within_a_transaction_of_any_viewer() -> None:
         np.testing.assert_array_equal(client_reads(viewer, "raw"), values)
         np.testing.assert_array_equal(client_reads(viewer, "seg"), values)
         assert list(viewer.state.display_dimensions) == ["x", "y", "z"]
-        np.testing.assert_allclose(viewer.state.position, [2 + 5, 6, 7])
+        np.testing.assert_allclose(viewer.state.position, [2 + 5.5, 6.5, 7.5])
     finally:
         neuroglancer.stop()
 

@@ -61,9 +61,9 @@ def test_shows_a_run_with_axes_in_the_right_order(
         "image", "segmentation", "image", "segmentation",
     ]  # fmt: skip
     assert backend.shown() == aniso_volumes
-    # The middle of gt, in voxels from the corner of the world.
+    # The voxel in the middle of gt, in voxels from the corner of the world.
     gt = aniso_volumes[1]
-    middle = [(o + s / 2) / v for o, s, v in zip(*gt.roi, gt.voxel_size, strict=True)]
+    middle = [(o + s / 2) / v + 0.5 for o, s, v in zip(*gt.roi, gt.voxel_size, strict=True)]
     assert state["position"] == pytest.approx(middle)
 
 

@@ -117,7 +117,7 @@ def test_another_dataset_can_be_made_visible(followed: NeuroglancerRunViewer) ->
     assert followed.raw.identity.dataset == B
     gt = followed.gt
     assert gt is not None
-    middle = [o + n / 2 for o, n in zip(*gt.roi, strict=True)]
+    middle = [o + n / 2 + 4 for o, n in zip(*gt.roi, strict=True)]  # of a voxel of 8 nm
     state = followed.viewer.state
     np.testing.assert_allclose(state.position * np.array(state.dimensions.scales) * 1e9, middle)
     with pytest.raises(ValueError, match=r"no validation dataset 'c'; there is: iso0_val_a, iso"):

@@ -36,7 +36,8 @@ def plain(viewer: Any, plane: float, **more: Any) -> None:
     with viewer.config_state.txn() as config:
         config.show_ui_controls = False
         config.show_panel_borders = False
-    position = [plane, *viewer.state.position[1:]]
+    # The middle of an even number of voxels, where the first look is half a voxel on.
+    position = [plane, *(viewer.state.position[1:] - 0.5)]
     viewer.change(
         lambda state: {
             **state,
@@ -188,7 +189,7 @@ def test_a_new_best_is_seen_where_the_user_looks(
         only(viewer, name)
         segmentation = followed.segmentation
         assert segmentation is not None
-        plain(viewer, viewer.state.position[0] + 0.5)
+        plain(viewer, viewer.state.position[0])
 
         def expected(iteration: int) -> Picture:
             best = followed.best_score.parameter
@@ -217,3 +218,26 @@ def test_a_new_best_is_seen_where_the_user_looks(
         page.keyboard.press("Shift+D")
         page.wait_for_function("document.title.includes('iso0_val_b')")
         assert followed.dataset == "iso0_val_b"
+
+
+def test_the_first_look_is_not_between_two_chunks(
+    page: Page, screenshot: Callable[[Any], Picture], tmp_path: Path
+) -> None:
+    """There, the client would show neither of them."""
+    array = zarr.create_array(
+        tmp_path / "a.zarr", data=np.full((20, 80, 80), 200, "u1"), chunks=(10, 40, 40)
+    )
+    viewer = get_viewer({"raw": {"array": array}})
+    try:
+        with viewer.config_state.txn() as config:
+            config.show_ui_controls = False
+            config.show_panel_borders = False
+        page.goto(viewer.get_viewer_url())
+        for layout in ("xy", "xz", "yz"):
+            viewer.change(lambda state, layout=layout: {**state, "layout": layout})
+            picture = screenshot(viewer)
+            middle = tuple(n // 2 for n in picture.shape[:2])
+            near = picture[middle[0] - 9 : middle[0] + 9, middle[1] - 9 : middle[1] + 9]
+            assert (np.abs(near.astype(int) - 200) < 3).mean() > 0.8, layout
+    finally:
+        viewer.close()

@@ -64,8 +64,10 @@ def first_camera(volumes: Sequence[Volume]) -> Json:
     sizes = spatial_dimensions(volumes)
     middle = next((v for v in volumes if v.role != "raw"), volumes[0])
     offset, extent = middle.roi
+    # In the middle of a voxel, not between two: on the border between two
+    # chunks the client shows neither.
     centre = {
-        name: begin + size / 2
+        name: begin + (size / 2 // sizes[name] + 0.5) * sizes[name]
         for name, begin, size in zip(middle.spatial_axes, offset, extent, strict=True)
     }
     widest = max(max(volume.roi[1], default=1.0) for volume in volumes)
