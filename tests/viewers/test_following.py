@@ -211,26 +211,36 @@ def test_a_training_dataset_stays_on_screen(
 
 
 def test_the_best_is_said_when_it_is_beaten(
-    session: Session, following: Following, replay: Replay
+    stores: Path, tmp_path: Path, viewer: ViewerModel
 ) -> None:
-    said = told(following)
-    for iteration in (900, 1200):
+    name = "dist_thr_shim"
+    replay = Replay(stores / "pypi-0.3.5-thresholds", name, tmp_path / "scored")
+    scores = open_store(replay.source).run(name).validation_scores.to_xarray()
+    means = scores.sel(criteria="f1_score").mean("datasets", skipna=False)
+    by_iteration = means.max("parameters").to_series().to_dict()
+    replay.validate(30)
+    session = Session(backend_choices(viewer))
+    session.following.begin = lambda watcher: None
+    session.open_store(str(replay.target))
+    session.select_run(name)
+    session.following.start()
+    look(session.following)
+    said = told(session.following)
+    best, expected = by_iteration[30], []
+    for iteration in (60, 90):
         replay.validate(iteration)
-        look(following)
-    scores = open_store(replay.source).run(NAME).validation_scores
-    values = scores.to_xarray().sel(criteria="f1_score").mean("datasets").squeeze("parameters")
-    stored = dict(zip(values.iterations.values.tolist(), values.values.tolist(), strict=True))
-    best, expected = max(stored[300], stored[600]), []
-    for iteration in (900, 1200):
-        if stored[iteration] > best:
-            best = stored[iteration]
-            expected.append(iteration)
-    assert [f"iteration {i:,}" in text for (_, text), i in zip(said, expected, strict=True)] == [
-        True for _ in expected
-    ]
-    assert all(text.startswith(f"{NAME}: New best: f1_score ") for _, text in said)
-    if expected:
-        assert session.best_iteration()[0] == expected[-1]
+        look(session.following)
+        if not by_iteration[iteration] <= best:
+            best = by_iteration[iteration]
+            expected.append(("info", f"f1_score {best:.4g} ?", f"at iteration {iteration}."))
+    assert expected
+    assert len(said) == len(expected)
+    for (level, text), (wanted, score, where) in zip(said, expected, strict=True):
+        assert level == wanted
+        assert text.startswith(f"{name}: New best: {score}")
+        assert text.endswith(where)
+    assert session.best_iteration()[0] == int(expected[-1][2].split()[-1].rstrip("."))
+    session.close()
 
 
 def test_the_end_of_training_ends_following(

@@ -45,7 +45,7 @@ def test_a_live_link_is_copied_shown_and_ended(qtbot: QtBot, panel: LinkPanel) -
     assert not panel.copy.isEnabled()
     qtbot.waitUntil(lambda: clipboard().startswith("http://127.0.0.1:"))
     page, _, _ = clipboard().partition("#")
-    with urlopen(page) as answer:  # noqa: S310
+    with urlopen(page) as answer:
         assert answer.status == 200
     assert panel.served.isVisible()
     qtbot.waitUntil(lambda: panel.message.text() == "Live link copied: 4 layers.")
@@ -53,7 +53,7 @@ def test_a_live_link_is_copied_shown_and_ended(qtbot: QtBot, panel: LinkPanel) -
     qtbot.waitUntil(lambda: not live_links_run() and panel.copy.isEnabled())
     assert not panel.served.isVisible()
     with pytest.raises(OSError, match="refused"):
-        urlopen(page)  # noqa: S310
+        urlopen(page)
 
 
 def keep(viewer: ViewerModel, role: str) -> None:

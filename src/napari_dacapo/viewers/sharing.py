@@ -144,7 +144,8 @@ class Sharing:
         """End all live links of this process."""
 
         def work(cancelled: Event) -> Iterator[None]:
-            yield stop_live_links()
+            stop_live_links()
+            yield
 
         self._start("Ending live links…", work, lambda _: self._say("Live links have ended."))
 

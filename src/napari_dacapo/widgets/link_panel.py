@@ -155,11 +155,12 @@ class LinkPanel(QWidget):
         inner = QWidget(self)
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
-        for part in (kinds, what, deeds, live):
+        for part in (kinds, what, deeds):
             column.addLayout(part)
+        column.addWidget(self.message)
+        column.addLayout(live)
         column.addWidget(line)
         column.addLayout(back)
-        column.addWidget(self.message)
         column.addStretch()
         area = QScrollArea(self)
         area.setWidgetResizable(True)
@@ -203,6 +204,7 @@ class LinkPanel(QWidget):
         mark = "⚠ " if sharing.refused else ""
         text = sharing.busy or (f"{mark}{sharing.message}" if sharing.message else "")
         self.message.setText(text)
+        self.message.setVisible(bool(text))
 
     def _url_map(self) -> Mapping[str, str] | None:
         """Return the public addresses; None, with the reason said, if they make no sense."""
@@ -210,6 +212,7 @@ class LinkPanel(QWidget):
             return preferences.url_map()
         except OptionsError as error:
             self.message.setText(f"⚠ The addresses in the preferences cannot be used: {error}")
+            self.message.show()
             return None
 
 

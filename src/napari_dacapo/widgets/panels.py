@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from napari_dacapo.widgets.checkpoint_panel import CheckpointPanel
 from napari_dacapo.widgets.details_panel import DetailsPanel
 from napari_dacapo.widgets.link_panel import LinkPanel
+from napari_dacapo.widgets.score_panel import ScorePanel
 from napari_dacapo.widgets.show_panel import ShowPanel
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Panel:
 
 PANELS = (
     Panel("show", "Show", "Dataset, iteration and parameters to open", ShowPanel),
+    Panel("scores", "Scores", "Loss and scores over the iterations", ScorePanel),
     Panel(
         "checkpoint",
         "Checkpoint",
