@@ -107,6 +107,19 @@ def layer_volume(layer: Layer) -> Volume | None:
     return volume
 
 
+def _hide(
+    wanted: list[tuple[Volume, list[LayerData]]],
+) -> dict[tuple[str, int | None], bool]:
+    """Make layer data invisible; return by slot and channel whether it was visible."""
+    sights = {}
+    for volume, data in wanted:
+        for _, keywords, _ in data:
+            channel = keywords["metadata"][METADATA_KEY]["channel"]
+            sights[volume.identity.slot, channel] = keywords["visible"]
+            keywords["visible"] = False
+    return sights
+
+
 class NapariBackend:
     """Shows volumes in a napari viewer.
 
@@ -154,6 +167,8 @@ class NapariBackend:
         wanted = list(zip(volumes, stack_layer_data(volumes), strict=True))
         known = {layer.metadata[METADATA_KEY]["slot"] for layer in self.layers()}
         is_new = not any(volume.identity.slot in known for volume in volumes)
+        # napari reads each plane that it passes on the way to the one that is looked at.
+        sights = _hide(wanted) if is_new else {}
         for i, (volume, data) in enumerate(wanted):
             if i == 0:
                 for _, keywords, _ in data:
@@ -163,6 +178,7 @@ class NapariBackend:
                 self._give_way(place(data[0][1]["metadata"][METADATA_KEY]))
         if is_new and volumes:
             self._look_at([volume.identity.slot for volume in volumes])
+            self._reveal(sights)
             self.viewer.canvas.overlays.scale_bar.visible = True
         if any(STACKED in layer.metadata[METADATA_KEY] for layer in self.layers()):
             self.arrange("side by side")
@@ -212,6 +228,12 @@ class NapariBackend:
                 self._replace(old, data)
         for layer in here.values():
             self.viewer.layers.remove(layer)
+
+    def _reveal(self, sights: dict[tuple[str, int | None], bool]) -> None:
+        for layer in self.layers():
+            said = layer.metadata[METADATA_KEY]
+            if sights.get((said["slot"], said["channel"]), False):
+                layer.visible = True
 
     def _give_way(self, dataset: tuple[str, str, str]) -> None:
         """Hide what a segmentation that has just come sums up, see `stack_layer_data`."""
