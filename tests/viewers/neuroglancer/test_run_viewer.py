@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import shutil
 import threading
 from typing import TYPE_CHECKING, Any
@@ -585,6 +586,23 @@ def test_as_a_context(replay: Replay, show: Callable[..., NeuroglancerRunViewer]
     with show(replay.target) as viewer:
         page = viewer.start()
     assert page.closed
+
+
+def test_it_lives_as_long_as_its_page(stores: Path, replay: Replay) -> None:
+    replay.validate(30)
+    store = open_store(replay.target, path_map={"/nrs/demo/dacapo-data": str(stores / "data")})
+    frame = NeuroglancerRunViewer(store.run(NAME), embedded=True).start()
+    gc.collect()
+    viewer = frame.viewer.run_viewer
+    replay.validate(60)
+    look(viewer)
+    assert "iteration 60" in title(viewer)
+    viewer.new_validation_checker()
+    watcher, server = viewer.run_thread, frame.viewer._own_server._thread
+    del frame, viewer
+    gc.collect()
+    assert not watcher.running
+    assert ends(server)
 
 
 def test_many_threads_at_once(followed: NeuroglancerRunViewer, replay: Replay) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import NapariDacapoError
@@ -84,7 +85,9 @@ class RunFollower:
                 self._best_score.run, interval=self._interval,
                 criterion=self._best_score.criterion, dataset=self._best_score.dataset,
             )  # fmt: skip
+            # Known to the watcher by a weak reference: whoever drops us ends it.
             watcher.looked.connect(self._on_look)
+            weakref.finalize(self, watcher.stop).atexit = False
             self.watcher = watcher
             watcher.start()
 

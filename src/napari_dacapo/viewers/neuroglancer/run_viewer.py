@@ -279,6 +279,8 @@ class NeuroglancerRunViewer:
         with self._starting:
             if self._n_stops == n_stops:
                 self._page.start()
+                # Who keeps only the page, or its frame, keeps what follows, too.
+                self._page.viewer.run_viewer = self
         self._follower.say_how_good()
 
     def _shown(self, n_stops: int) -> Any:
