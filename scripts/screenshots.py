@@ -51,10 +51,23 @@ def side_by_side(viewer: Any, session: Session) -> None:
 
 
 def details(viewer: Any, session: Session) -> None:
+    turn_to(viewer, "Details")
+
+
+def checkpoint(viewer: Any, session: Session) -> None:
+    turn_to(viewer, "Checkpoint")
+
+
+def scores(viewer: Any, session: Session) -> None:
+    turn_to(viewer, "Scores")
+
+
+def turn_to(viewer: Any, title: str) -> None:
     from napari_dacapo.commands import show_runs
 
     tabs = show_runs(viewer).tabs
-    tabs.setCurrentIndex(tabs.count() - 1)
+    titles = [tabs.tabText(i) for i in range(tabs.count())]
+    tabs.setCurrentIndex(titles.index(title))
 
 
 def main() -> None:
@@ -65,6 +78,8 @@ def main() -> None:
         picture("mito_distance", "mito_distance", as_it_opens)
         picture("side_by_side", "mito_distance", side_by_side, iteration=900)
         picture("cell_affinities", "cell_affinities", as_it_opens)
+        picture("checkpoint", "mito_distance", checkpoint)
+        picture("scores", "cell_affinities", scores)
         picture("details", "mito_distance", details)
 
 
