@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_dacapo.errors import LinkError
 from napari_dacapo.viewers.links import (
     Link,
     live_links_run,
@@ -182,7 +183,11 @@ class Sharing:
         return napari.viewer
 
     def _fail(self, error: Exception) -> None:
-        self._say(explain(error), refused=True)
+        text = explain(error)
+        if isinstance(error, LinkError) and error.todo:
+            # What to do comes first: reasons may be as many as there are layers.
+            text = f"Not possible as it is. {error.todo}\n{error.message}"
+        self._say(text, refused=True)
 
     def _say(self, text: str, *, refused: bool = False) -> None:
         self.message, self.refused = text, refused

@@ -14,7 +14,7 @@ class AddressesDialog(PathMapDialog):
     text = (
         "Links for others need addresses that everyone can read: https://…, s3://… or gs://…. "
         "Say under which one a folder of this computer can be reached; "
-        "the longest folder that fits is taken."
+        "the longest folder that fits is taken. This is the url map of the preferences."
     )
     headers = ("Folder here", "Public address")
     folder_column = 0

@@ -45,7 +45,7 @@ KINDS = {
     ),
     "static": (
         "Static",
-        "Works for anyone, for good. All arrays need public addresses (https, s3, gs).",
+        "Works for anyone. All arrays need public addresses: https, s3 or gs (the url map).",
     ),
 }
 

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
+    QScrollArea,
     QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
@@ -67,7 +68,12 @@ class ScorePanel(QWidget):
         self.empty = EmptyPage(self)
         self._page = QWidget(self)
         self._stack = QStackedWidget(self)
-        self._stack.addWidget(self._page)
+        area = QScrollArea(self)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(self._page)
+        self._stack.addWidget(area)
         self._stack.addWidget(self.empty)
         top = QHBoxLayout()
         top.addWidget(self.criterion, 1)
@@ -108,7 +114,8 @@ class ScorePanel(QWidget):
 
     def _on_news(self, news: News) -> None:
         facts = self._session.facts
-        if facts is not None and facts.name == news.run and news.events:
+        # Of a run that is gone, what was read stays.
+        if facts is not None and facts.name == news.run and news.events and news.row is not None:
             self._stale = True
             self._refresh()
 

@@ -42,7 +42,7 @@ class ScorePlots(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.scores = _plot(self)
-        self.losses = _plot(self)
+        self.losses = _plot(self, left=_LossAxis("left"))
         self.losses.getPlotItem().setLabel("left", "loss")
         self.losses.setXLink(self.scores)
         self.curves: dict[tuple[str, str], Any] = {}
@@ -61,6 +61,8 @@ class ScorePlots(QWidget):
         self.splitter.addWidget(self.losses)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setSizes([300, 200])
+        self.scores.setMinimumHeight(110)
+        self.losses.setMinimumHeight(80)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)
@@ -119,10 +121,6 @@ class ScorePlots(QWidget):
         if self.losses.getPlotItem().ctrl.logYCheck.isChecked() != log:
             self.losses.setLogMode(y=log)
         self.loss_curve.setData(iterations, values)
-        shown = values[np.isfinite(values)]
-        decades = np.log10(shown.max() / shown.min()) if log and shown.size else 0.0
-        # Marks within decades would overlap in a small plot.
-        self.losses.getPlotItem().getAxis("left").setStyle(maxTickLevel=0 if decades > 1 else 2)
         self._fit()
 
     def mark(self, iteration: int | None) -> None:
@@ -160,10 +158,21 @@ class ScorePlots(QWidget):
             self.clicked.emit(float(box.mapSceneToView(where).x()))
 
 
-def _plot(parent: QWidget) -> Any:
-    plot = pg.PlotWidget(parent, background=None)
+class _LossAxis(pg.AxisItem):
+    """On a logarithmic scale, marks at even distances: pyqtgraph's own overlap in small plots."""
+
+    def logTickValues(self, low: float, high: float, size: float, ticks: Any) -> Any:
+        """Return where marks are."""
+        return ticks
+
+    def logTickStrings(self, values: Any, scale: float, spacing: float) -> list[str]:
+        """Return what is written at marks."""
+        return [f"{10.0**value:.2g}" for value in values]
+
+
+def _plot(parent: QWidget, **axes: Any) -> Any:
+    plot = pg.PlotWidget(parent, background=None, axisItems=axes)
     plot.setFrameShape(pg.PlotWidget.Shape.NoFrame)
-    plot.setMinimumHeight(70)
     item = plot.getPlotItem()
     item.setMenuEnabled(False)
     item.hideButtons()
