@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
@@ -54,6 +55,7 @@ class CheckpointPanel(QWidget):
         self._iterations: tuple[int, ...] = ()
         self._viewer: Any = None
         self._facts: RawFacts | None = None
+        self._asked: Request | None = None
         self._run_name = ""
         self.live = LivePredictions(session, start=start_in_thread, post=MainThread(self).post)
         self._devices = Lane(start_in_thread, lambda: None)
@@ -159,6 +161,7 @@ class CheckpointPanel(QWidget):
             self._session.failed.emit(str(error))
             return
         if request is not None:
+            self._asked = request
             self.live.predict(request, mode)
 
     def request(self) -> Request | None:
@@ -202,6 +205,7 @@ class CheckpointPanel(QWidget):
         self.options.set_pads(getattr(run.architecture, "padding", "") == "same")
         self._update_checkpoints()
         self._update_sources()
+        self._find_devices()
         self._look_into()
 
     def _update_checkpoints(self) -> None:
@@ -247,9 +251,13 @@ class CheckpointPanel(QWidget):
     def _restart(self) -> None:
         """Let a prediction that runs take over what was chosen anew."""
         state = self.live.state
-        if state.active and state.run == self._run_name:
-            can_compare = self._facts is not None and not self._facts.no_comparison
-            self.predict("here" if state.mode == "compare" and not can_compare else state.mode)
+        if not state.active or state.run != self._run_name:
+            return
+        with suppress(NapariDacapoError):  # said when it is read again
+            if self.request() in (None, self._asked):
+                return  # Qt says that editing is finished whenever the focus goes
+        can_compare = self._facts is not None and not self._facts.no_comparison
+        self.predict("here" if state.mode == "compare" and not can_compare else state.mode)
 
     def _look_into(self) -> None:
         """Ask what the chosen raw is, beside the window."""
@@ -289,7 +297,7 @@ class CheckpointPanel(QWidget):
     # -- what is at hand -------------------------------------------------------------------------
 
     def _find_devices(self) -> None:
-        if self._knows_devices or not self._iterations:
+        if self._knows_devices or not self._iterations or not self.isVisible():
             return
         self._knows_devices = True
         self._devices.start(

@@ -17,7 +17,7 @@ __all__ = ["Mode", "RawSource", "Request", "parse_channels", "parse_voxel_size"]
 SourceKind = Literal["validation", "training", "layer", "path"]
 Mode = Literal["here", "whole", "compare"]
 
-_RANGE = re.compile(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?")
+_RANGE = re.compile(r"\s*([0-9]{1,6})\s*(?:-\s*([0-9]{1,6})\s*)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,12 +61,12 @@ def layer_source(layer: Image, n_spatial: int) -> RawSource:
     voxel_size = scale * [1.0 if factor is None else factor for factor in factors]
     # napari's translate is the centre of the first voxel, an offset its corner.
     corner = np.asarray(layer.translate, float)[-n_spatial:] / scale - 0.5
-    state = (id(layer.data), n_spatial, *voxel_size, *corner)
+    state = (layer.name, id(layer.data), n_spatial, *voxel_size, *corner)
     known = _known.get(layer)
     if known is None or known[0] != state:
         known = state, _volume(layer, n_spatial, voxel_size, corner * voxel_size)
         _known[layer] = known
-    return RawSource("layer", layer.name, known[1].with_(identity=_identity(layer)), sized)
+    return RawSource("layer", layer.name, known[1], sized)
 
 
 def _volume(layer: Image, n_spatial: int, voxel_size: Any, offset: Any) -> Volume:
@@ -85,11 +85,7 @@ def _volume(layer: Image, n_spatial: int, voxel_size: Any, offset: Any) -> Volum
         axis_names=axes,
         role="raw",
     )
-    return volume.with_(levels=())
-
-
-def _identity(layer: Image) -> Identity:
-    return Identity("", layer.name, "raw")
+    return volume.with_(levels=(), identity=Identity("", layer.name, "raw"))
 
 
 def _check(layer: Image, n_spatial: int) -> None:
