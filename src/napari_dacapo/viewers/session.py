@@ -273,8 +273,10 @@ class Session:
     def close(self) -> None:
         """Stop all work and let go of the backends; safe to call twice."""
         self.following.stop()
-        for lane in self._lanes.values():
-            lane.cancel()
+        # Nobody is told: widgets that listen may be half gone when their window is closed.
+        with self.busy_changed.blocked():
+            for lane in self._lanes.values():
+                lane.cancel()
         self.screen.close()
 
     # -- inside --------------------------------------------------------------------------------
