@@ -251,7 +251,8 @@ class TestLooking:
         run = desk.run
         expected = predict(run, 1500, run.dataset("val_west").raw)
         block_cache.clear()
-        np.testing.assert_array_equal(live, np.asarray(expected.data)[0])
+        # How many threads torch has differs from one to the other, and with it the last bits.
+        np.testing.assert_allclose(live, np.asarray(expected.data)[0], rtol=0, atol=5e-6)
 
     def test_another_checkpoint_takes_the_place(self, desk: Desk) -> None:
         self.look_at_corner(desk)
