@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
-from tests.runs.conftest import set_times
+import zarr
+from tests.runs.conftest import CLUSTER, set_times
 
-from napari_dacapo.errors import RunNotFoundError, StoreNotFoundError
+from napari_dacapo.errors import ArrayNotFoundError, RunNotFoundError, StoreNotFoundError
 from napari_dacapo.runs import RunRow, Store, open_store
 
 if TYPE_CHECKING:
@@ -307,3 +310,38 @@ def test_listing_imports_nothing_heavy(stores: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_files_outside_of_store_and_path_map_are_not_read(
+    copy_run: Callable[..., Path], stores: Path, tmp_path: Path
+) -> None:
+    """A config can name any file of this computer; only the user says which may be read."""
+    outside = tmp_path / "outside"
+    shutil.copytree(stores / "data" / "iso0_val_a.zarr", outside / "iso0_val_a.zarr")
+    store = copy_run("pypi-0.3.5", "dist_same_iso0")
+    shutil.rmtree(store / "dist_same_iso0" / "validation.zarr" / "inputs")
+    config = store / "configs" / "runs" / "dist_same_iso0.yaml"
+    config.write_text(config.read_text().replace(CLUSTER, str(outside)))
+
+    dataset = open_store(store).run("dist_same_iso0").dataset("iso0_val_a")
+    with pytest.raises(ArrayNotFoundError, match="path map") as error:
+        _ = dataset.raw
+    assert f"{outside}={outside}" in str(error.value).replace("/iso0_val_a.zarr", "")
+
+    trusted = open_store(store, path_map={str(outside): str(outside)})
+    raw = trusted.run("dist_same_iso0").dataset("iso0_val_a").raw
+    expected = zarr.open_array(outside / "iso0_val_a.zarr" / "raw", mode="r")[:] / 255
+    np.testing.assert_allclose(np.asarray(raw.data), expected)
+
+    # A link in the store, or ``..``, does not lead out of it either.
+    (store / "link.zarr").symlink_to(outside / "iso0_val_a.zarr")
+    for name in ("link.zarr", "../outside/iso0_val_a.zarr"):
+        config.write_text(
+            config.read_text().replace(str(outside / "iso0_val_a.zarr"), str(store / name))
+        )
+        dataset = open_store(store).run("dist_same_iso0").dataset("iso0_val_a")
+        with pytest.raises(ArrayNotFoundError, match="path map"):
+            _ = dataset.raw
+        config.write_text(
+            config.read_text().replace(str(store / name), str(outside / "iso0_val_a.zarr"))
+        )

@@ -101,7 +101,7 @@ def find_simple_datasets(
         With paths as the run names them (not mapped); empty if the path
         cannot be reached.
     """
-    from napari_dacapo.store.paths import check_name
+    from napari_dacapo.store.paths import check_name, reachable
 
     group = config.train_group_name if split == "train" else config.validate_group_name
     try:
@@ -109,7 +109,11 @@ def find_simple_datasets(
         check_name(group)
     except NapariDacapoError:
         return []
-    local, named = options.map_path(config.path), PurePosixPath(config.path)
+    try:
+        local = reachable(config.path, options)
+    except NapariDacapoError:
+        return []
+    named = PurePosixPath(config.path)
     if is_array(local / config.raw_name):
         found = [PurePosixPath()]
     elif is_array(local / group / config.raw_name):

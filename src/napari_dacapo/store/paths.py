@@ -11,13 +11,15 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from napari_dacapo.errors import BrokenFileError, UnsafeFileError
+from napari_dacapo.errors import ArrayNotFoundError, BrokenFileError, UnsafeFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["Roots", "check_name", "list_folder", "read_file"]
+    from napari_dacapo.options import Options
+
+__all__ = ["Roots", "check_name", "list_folder", "reachable", "read_file"]
 
 
 def check_name(name: str) -> str:
@@ -88,6 +90,40 @@ class Roots:
             If a name or a link would lead out.
         """
         return self.check(folder.joinpath(*(check_name(name) for name in names)))
+
+
+def reachable(path: str, options: Options) -> Path:
+    """Return where a file that a config names lies here, if it may be read.
+
+    A config can name any file of this computer. Read is what lies in the
+    store, and what the user's path map leads to, nothing else.
+
+    Parameters
+    ----------
+    path : str
+        As the config has it.
+    options : Options
+        Store and path map.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        If it is there, but neither in the store nor in a mapped folder. What
+        is not there at all is returned: whoever opens it says so.
+    """
+    mapped = options.map_path(path)
+    if not os.path.lexists(mapped):
+        return mapped
+    try:
+        return Roots(options.roots).check(mapped)
+    except UnsafeFileError as error:
+        folder = os.path.dirname(os.path.realpath(mapped))
+        raise ArrayNotFoundError(
+            f"{mapped} lies neither in the store nor in a folder of the path map, so it is not "
+            "read.",
+            todo=f"If you trust this run, add {folder}={folder} to the path map.",
+            path=mapped,
+        ) from error
 
 
 def read_file(path: Path, limit: int) -> bytes:

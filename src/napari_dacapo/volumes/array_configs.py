@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_dacapo.errors import ArrayFormatError, UnsupportedError
 from napari_dacapo.store.configs import arrays as configs
+from napari_dacapo.store.paths import reachable
 from napari_dacapo.volumes import composing
 from napari_dacapo.volumes.functions import Affine, AsType, Greater, IsIn, IsNot, Maximum, Sum
 from napari_dacapo.volumes.geometry import crop
@@ -98,10 +99,10 @@ class _Builder:
         return build(_Builder(self.options, self.identity, self.depth + 1), config)
 
     def open(self, file_name: str, dataset: str | None, **known: Any) -> Volume:
-        """Open an array where the path map says it is."""
+        """Open an array where the path map says it is, if it may be read."""
         path, roots = Path(file_name), list[Path]()
         if self.options is not None:
-            path = self.options.map_path(file_name)
+            path = reachable(file_name, self.options)
             roots = [Path(folder) for folder in self.options.path_map.values()]
         return open_volume(path, dataset, identity=self.identity, roots=roots, **known)
 
