@@ -194,6 +194,11 @@ class TestLooking:
         assert 0 < computed.mean() < 1
         (layer,) = desk.layers("live")
         assert layer.colormap.nan_color[3] > 0  # a veil, not nothing
+        backend = desk.session.screen.backend
+        backend.set_view(backend.get_view())
+        assert layer.colormap.nan_color[3] > 0
+        states = {state.name: state.colormap for state in backend.get_view().layers}
+        assert states[layer.name] == "dacapo signed"
 
     def test_blocks_follow_the_view(self, desk: Desk) -> None:
         self.look_at_corner(desk)

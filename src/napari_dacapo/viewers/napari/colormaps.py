@@ -19,10 +19,11 @@ from napari_dacapo.viewers.colormaps import COLORMAPS, class_color
 if TYPE_CHECKING:
     from napari_dacapo.viewers.appearance import Appearance, ChannelAppearance
 
-__all__ = ["image_colormap", "instance_colormap", "labels_colormap"]
-
+__all__ = ["colormap_name", "image_colormap", "instance_colormap", "labels_colormap"]
 
 _VEIL = (0.5, 0.5, 0.55, 0.45)
+# napari renames a colormap that has the name of another one.
+_VEILED = " (veiled)"
 
 
 def image_colormap(name: str, *, veiled: bool = False) -> Colormap:
@@ -42,7 +43,18 @@ def image_colormap(name: str, *, veiled: bool = False) -> Colormap:
         If there is none.
     """
     colormap = _own_colormap(name) if name in COLORMAPS else ensure_colormap(name)
-    return colormap.model_copy(update={"nan_color": ColorValue(_VEIL)}) if veiled else colormap
+    return _with_veil(colormap) if veiled else colormap
+
+
+def colormap_name(colormap: Colormap) -> str:
+    """Return the name by which :func:`image_colormap` knows a colormap, veiled or not."""
+    return str(colormap.name).removesuffix(_VEILED)
+
+
+def _with_veil(colormap: Colormap) -> Colormap:
+    changes = {"nan_color": ColorValue(_VEIL), "name": f"{colormap.name}{_VEILED}"}
+    veiled: Colormap = colormap.model_copy(update=changes)
+    return veiled
 
 
 @lru_cache

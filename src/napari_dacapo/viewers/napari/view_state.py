@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pint
 from napari.layers import Image, Labels
 
-from napari_dacapo.viewers.napari.colormaps import image_colormap
+from napari_dacapo.viewers.napari.colormaps import colormap_name, image_colormap
 from napari_dacapo.viewers.napari.layers import METADATA_KEY
 from napari_dacapo.viewers.view_state import (
     IDENTITY_ORIENTATION,
@@ -132,7 +132,7 @@ def _layer_state(layer: Layer) -> LayerState:
         values = {
             "contrast_limits": (float(low), float(high)),
             "gamma": float(layer.gamma),
-            "colormap": str(layer.colormap.name),
+            "colormap": colormap_name(layer.colormap),
         }
     elif isinstance(layer, Labels):
         values = {
@@ -174,7 +174,8 @@ def _set_layer_state(layer: Layer, state: LayerState) -> None:
             layer.gamma = state.gamma
         if state.colormap is not None:
             with suppress(KeyError):
-                layer.colormap = image_colormap(state.colormap)
+                veiled = layer.colormap.nan_color[3] > 0
+                layer.colormap = image_colormap(state.colormap, veiled=veiled)
     elif isinstance(layer, Labels):
         if state.selected_label is not None:
             # Of labels that the elements cannot hold.
