@@ -32,6 +32,15 @@ def run_cli(*arguments: object) -> int:
     return int(left.value.code or 0)
 
 
+# What a shell starts in the background ignores Ctrl-C, and so would what it starts itself.
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from napari_dacapo.cli import main
+main()
+"""
+
+
 @pytest.fixture
 def replay(stores: Path, tmp_path: Path) -> Replay:
     return Replay(stores / "pypi-0.3.5-thresholds", NAME, tmp_path / "store")
@@ -43,7 +52,7 @@ def start(replay: Replay) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started = []
 
     def follow(*options: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "napari_dacapo.cli", "follow", NAME, "--json"]
+        command = [sys.executable, "-c", INTERRUPTIBLE, "follow", NAME, "--json"]
         command += ["--store", str(replay.target), "--interval", "0.1", *options]
         started.append(
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
