@@ -40,7 +40,7 @@ def measure() -> Iterable[Row]:
             for i in range(TIMES + 1):
                 raw = sparse_array(folder / str(i), size)
                 write_run(folder / "store", f"raw_{size}_{i}", raw, gt)
-        store = napari_dacapo.open_store(folder / "store")
+        store = napari_dacapo.open_store(folder / "store", path_map={name: name})
         viewer = new_viewer()
 
         def open_run(name: str) -> None:

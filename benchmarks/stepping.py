@@ -59,7 +59,8 @@ def measure() -> Iterable[Row]:
         folder = Path(name)
         raw, labels = make_arrays(folder)
         write_run(folder / "store", "stepping", raw, labels)
-        run = napari_dacapo.open_store(folder / "store").run("stepping")
+        store = napari_dacapo.open_store(folder / "store", path_map={name: name})
+        run = store.run("stepping")
         viewers = {key: new_viewer() for key in ("memory", "ours", "da.from_zarr")}
         layers = napari_dacapo.add_run(viewers["ours"], run)
         look_alike(viewers["memory"], layers, lambda path: zarr.open_array(path, mode="r")[:])
