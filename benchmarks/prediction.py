@@ -190,7 +190,11 @@ def bulk_in_child(folder: Path, path: Path, n_threads: int, workers: int) -> tup
     with tempfile.TemporaryDirectory(dir=folder) as name:
         here = Path(name)
         command = [sys.executable, "-c", CHILD, here, path, n_threads, workers, here / "o.zarr"]
-        done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
+        # torch.set_num_threads does not reach convolutions on threads that come later; this does.
+        environ = {**os.environ, "OMP_NUM_THREADS": str(n_threads)}
+        done = subprocess.run(
+            list(map(str, command)), check=True, capture_output=True, text=True, env=environ
+        )
     seconds, peak = done.stdout.split()
     return float(seconds), int(peak)
 
