@@ -30,7 +30,8 @@ __all__ = ["Image", "ImageLevel", "plan_image"]
 
 Index = tuple[int, ...]
 
-_SHARD_BYTES = 16 * 2**20
+# A shard is one worker's work: small enough that a small volume keeps several of them busy.
+_SHARD_BYTES = 2 * 2**20
 _CHUNK_SIDE = 64
 _LEAST_CHUNK_SIDE = 16
 # Axes that are coarser than this times the finest one are not reduced further.
