@@ -5,7 +5,9 @@ record for each tensor storage holds the bytes. torch believes the sizes that
 the description names, so they are compared here with the bytes that are there:
 an archive that would unpack to more than itself, or a tensor that claims more
 elements than its record has, is refused without allocating anything. The
-description is read by an unpickler that knows nothing but inert stand-ins.
+description is first looked through as a program, for instructions that make
+Python's own unpickler allocate what they claim; then it is read by an
+unpickler that knows nothing but inert stand-ins.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -34,6 +37,16 @@ _ITEM_SIZES = {
     "BFloat16Storage": 2, "IntStorage": 4, "FloatStorage": 4, "LongStorage": 8,
     "DoubleStorage": 8, "UntypedStorage": 1, "ComplexFloatStorage": 8, "ComplexDoubleStorage": 16,
 }  # fmt: skip
+
+
+# The instructions that torch's own safe reader knows. Others would be refused there; some make
+# Python's unpickler reserve as many bytes as they claim.
+_INSTRUCTIONS = frozenset(
+    "GLOBAL NEWOBJ REDUCE BUILD APPEND APPENDS SETITEM SETITEMS MARK TUPLE TUPLE1 TUPLE2 TUPLE3 "
+    "NONE NEWFALSE NEWTRUE EMPTY_TUPLE EMPTY_LIST EMPTY_DICT EMPTY_SET BININT BININT1 BININT2 "
+    "BINFLOAT BINUNICODE SHORT_BINSTRING BINPERSID BINGET LONG_BINGET BINPUT LONG_BINPUT LONG1 "
+    "PROTO STOP".split()
+)
 
 
 @dataclass
@@ -134,6 +147,36 @@ class _Inspector(pickle.Unpickler):
         return self._description.storage(claim)
 
 
+def _check_program(data: bytes) -> None:
+    """Refuse instructions that no checkpoint has, and values numbered as no pickler numbers them.
+
+    Python's unpickler keeps numbered values in a table as long as the highest
+    number, so that five bytes would claim the whole memory.
+    """
+    for count, (instruction, argument, _) in enumerate(pickletools.genops(data)):
+        if instruction.name not in _INSTRUCTIONS:
+            raise CheckpointError(
+                f"The description uses the instruction {instruction.name}: torch never writes it."
+            )
+        if instruction.name in ("BINPUT", "LONG_BINPUT") and argument > count:
+            raise CheckpointError(
+                f"The description numbers a value {argument}, but has only {count} of them so far."
+            )
+
+
+def _read_description(data: bytes, sizes: Mapping[str, int]) -> None:
+    """Read a description; raises CheckpointError where it does not fit the records' sizes."""
+    try:
+        _check_program(data)
+        _Inspector(data, _Description(sizes)).load()
+    except CheckpointError:
+        raise
+    except Exception as error:  # whatever a hostile pickle provokes
+        raise CheckpointError(
+            f"The description in the file is damaged ({type(error).__name__}: {error})."
+        ) from error
+
+
 def _record_sizes(infos: Iterable[zipfile.ZipInfo], n_bytes: int) -> dict[str, int]:
     """Return the records' sizes by name, without the archive's own folder name."""
     sizes: dict[str, int] = {}
@@ -194,11 +237,4 @@ def check_claims(data: bytes) -> None:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"The file is truncated or damaged ({error}).") from error
-    try:
-        _Inspector(description, _Description(sizes)).load()
-    except CheckpointError:
-        raise
-    except Exception as error:  # whatever a hostile pickle provokes
-        raise CheckpointError(
-            f"The description in the file is damaged ({type(error).__name__}: {error})."
-        ) from error
+    _read_description(description, sizes)

@@ -99,6 +99,10 @@ def load_yaml(source: str | os.PathLike[str] | bytes, *, limit: int = MAX_BYTES)
         kind = UnsafeFileError if error.unsafe else BrokenFileError
         raise kind(f"{name} is not used: {error}.", path=path) from None
     except yaml.MarkedYAMLError as error:
+        if "nesting depth" in (error.problem or ""):  # libyaml >= 0.2.6 reads ahead, and counts
+            raise BrokenFileError(
+                f"{name} is not used: it is nested deeper than {MAX_DEPTH} levels.", path=path
+            ) from None
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise BrokenFileError(
             f"{name} is not valid YAML{line}: {error.problem}.",
