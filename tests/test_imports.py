@@ -42,6 +42,7 @@ ONLY_IN = {
     "PySide6": (),
     "dacapo": (),
     "pickle": ("store/safe_pickle.py", "models/claims.py"),
+    "pickletools": ("models/claims.py",),
 }
 
 HEAVY = (

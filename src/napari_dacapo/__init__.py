@@ -6,10 +6,11 @@ costs nothing: no torch, neuroglancer, Qt or pymongo.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari_dacapo._version import __version__
+import lazy_loader
+
+from napari_dacapo._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from napari_dacapo.models import create_weights_store, predict
@@ -25,7 +26,6 @@ __all__ = [
     "RunWatcher",
     "Store",
     "Volume",
-    "__version__",
     "add_run",
     "create_array_store",
     "create_config_store",
@@ -39,33 +39,14 @@ __all__ = [
     "predict",
 ]
 
-_HOMES = {
-    "Options": "options",
-    "Run": "runs",
-    "RunWatcher": "runs",
-    "Store": "runs",
-    "Volume": "volumes",
-    "add_run": "viewers",
-    "create_array_store": "store",
-    "create_config_store": "store",
-    "create_stats_store": "store",
-    "create_weights_store": "models",
-    "load_options": "options",
-    "neuroglancer_link": "viewers",
-    "open_link": "viewers",
-    "open_store": "runs",
-    "open_volume": "volumes",
-    "predict": "models",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "models": ["create_weights_store", "predict"],
+        "options": ["Options", "load_options"],
+        "runs": ["Run", "RunWatcher", "Store", "open_store"],
+        "store": ["create_array_store", "create_config_store", "create_stats_store"],
+        "viewers": ["add_run", "neuroglancer_link", "open_link"],
+        "volumes": ["Volume", "open_volume"],
+    },
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from napari_dacapo.analysis.blocks import clear_memo, set_memo_size
@@ -22,21 +23,12 @@ __all__ = [
     "set_memo_size",
 ]
 
-_HOMES = {
-    "Method": "methods",
-    "binary_scores": "scores",
-    "instance_scores": "scores",
-    "score": "scores",
-    "clear_memo": "blocks",
-    "method_for": "methods",
-    "segment": "postprocess",
-    "set_memo_size": "blocks",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "blocks": ["clear_memo", "set_memo_size"],
+        "methods": ["Method", "method_for"],
+        "postprocess": ["segment"],
+        "scores": ["binary_scores", "instance_scores", "score"],
+    },
+)

@@ -6,8 +6,9 @@ of first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from napari_dacapo.models.block_cache import set_block_cache_size
@@ -31,27 +32,15 @@ __all__ = [
     "set_block_cache_size",
 ]
 
-_HOMES = {
-    "LivePrediction": "live",
-    "LocalWeightsStore": "weights_store",
-    "Model": "build",
-    "Weights": "checkpoints",
-    "build_model": "build",
-    "create_weights_store": "weights_store",
-    "load_checkpoint": "checkpoints",
-    "predict": "prediction",
-    "predict_to_zarr": "bulk",
-    "set_block_cache_size": "block_cache",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "block_cache": ["set_block_cache_size"],
+        "build": ["Model", "build_model"],
+        "bulk": ["predict_to_zarr"],
+        "checkpoints": ["Weights", "load_checkpoint"],
+        "live": ["LivePrediction"],
+        "prediction": ["predict"],
+        "weights_store": ["LocalWeightsStore", "create_weights_store"],
+    },
+)

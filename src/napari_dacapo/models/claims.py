@@ -158,7 +158,7 @@ def _check_program(data: bytes) -> None:
             raise CheckpointError(
                 f"The description uses the instruction {instruction.name}: torch never writes it."
             )
-        if instruction.name in ("BINPUT", "LONG_BINPUT") and argument > count:
+        if instruction.name in ("BINPUT", "LONG_BINPUT") and (argument or 0) > count:
             raise CheckpointError(
                 f"The description numbers a value {argument}, but has only {count} of them so far."
             )

@@ -6,8 +6,9 @@ dask nor TensorStore nor xarray.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from napari_dacapo.runs.best import BestScoreValue, find_best
@@ -59,40 +60,30 @@ __all__ = [
     "open_store",
 ]
 
-_HOMES = {
-    "BestScore": "best_score",
-    "BestScoreValue": "best",
-    "CheckpointEvent": "events",
-    "Criterion": "criteria",
-    "DataSplit": "datasplit",
-    "Dataset": "datasets",
-    "FinishedEvent": "events",
-    "GoneEvent": "events",
-    "LossEvent": "events",
-    "NewBestEvent": "events",
-    "ProblemEvent": "events",
-    "Run": "run",
-    "RunEvent": "events",
-    "RunRow": "row",
-    "RunWatcher": "watcher",
-    "StalledEvent": "events",
-    "Store": "store",
-    "TrainingStats": "training_stats",
-    "ValidationEvent": "events",
-    "ValidationScores": "validation_scores",
-    "criteria_for": "criteria",
-    "find_best": "best",
-    "open_store": "store",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "best": ["BestScoreValue", "find_best"],
+        "best_score": ["BestScore"],
+        "criteria": ["Criterion", "criteria_for"],
+        "datasets": ["Dataset"],
+        "datasplit": ["DataSplit"],
+        "events": [
+            "CheckpointEvent",
+            "FinishedEvent",
+            "GoneEvent",
+            "LossEvent",
+            "NewBestEvent",
+            "ProblemEvent",
+            "RunEvent",
+            "StalledEvent",
+            "ValidationEvent",
+        ],
+        "row": ["RunRow"],
+        "run": ["Run"],
+        "store": ["Store", "open_store"],
+        "training_stats": ["TrainingStats"],
+        "validation_scores": ["ValidationScores"],
+        "watcher": ["RunWatcher"],
+    },
+)

@@ -6,8 +6,9 @@ it is needed.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from napari_dacapo.viewers.base import Arrangement, Backend
@@ -16,23 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Arrangement", "Backend", "NapariBackend", "add_run", "neuroglancer_link", "open_link"]
 
-_HOMES = {
-    "Arrangement": "base",
-    "Backend": "base",
-    "NapariBackend": "napari.backend",
-    "add_run": "napari.backend",
-    "neuroglancer_link": "links",
-    "open_link": "links",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "base": ["Arrangement", "Backend"],
+        "links": ["neuroglancer_link", "open_link"],
+        "napari.backend": ["NapariBackend", "add_run"],
+    },
+)

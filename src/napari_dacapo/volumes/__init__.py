@@ -6,8 +6,9 @@ dask nor TensorStore.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 from napari_dacapo.volumes.volume import ArraySource, Identity, Kind, Level, Role, Volume
 
@@ -41,28 +42,16 @@ __all__ = [
     "world_slices",
 ]
 
-_HOMES = {
-    "LazyArray": "lazy_array",
-    "cache_size": "chunk_cache",
-    "crop": "geometry",
-    "is_empty": "emptiness",
-    "open_volume": "opening",
-    "repair_offset": "offsets",
-    "resample": "geometry",
-    "set_cache_size": "chunk_cache",
-    "volume_from_config": "array_configs",
-    "with_pyramid": "pyramids",
-    "world_slices": "geometry",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "array_configs": ["volume_from_config"],
+        "chunk_cache": ["cache_size", "set_cache_size"],
+        "emptiness": ["is_empty"],
+        "geometry": ["crop", "resample", "world_slices"],
+        "lazy_array": ["LazyArray"],
+        "offsets": ["repair_offset"],
+        "opening": ["open_volume"],
+        "pyramids": ["with_pyramid"],
+    },
+)
