@@ -305,9 +305,11 @@ def test_broken_metadata_is_said(
 # -- who may ask ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def secret(server: VolumeServer, tmp_path: Path) -> str:
-    """Address of a chunk that may be read."""
+@pytest.fixture(params=["at once", "on a thread"])
+def secret(
+    server: VolumeServer, tmp_path: Path, fetch: Callable[..., Any], request: pytest.FixtureRequest
+) -> str:
+    """Address of a volume that may be read; what is known already is answered at once."""
     inside = tmp_path / "served.zarr"
     zarr.create_array(
         inside, data=np.ones((8, 8, 8), "u1"), chunks=(4, 8, 8), zarr_format=2,
@@ -316,7 +318,10 @@ def secret(server: VolumeServer, tmp_path: Path) -> str:
     outside = tmp_path / "outside.zarr"
     zarr.create_array(outside, data=np.full((8, 8, 8), 9, "u1"), zarr_format=2)
     (tmp_path / "password").write_text("hunter2")
-    return at(server.serve(open_volume(inside)))
+    url = at(server.serve(open_volume(inside)))
+    if request.param == "at once":
+        assert fetch(url, "0/.zarray").status == 200
+    return url
 
 
 def test_the_right_request_is_answered(secret: str, fetch: Callable[..., Any]) -> None:

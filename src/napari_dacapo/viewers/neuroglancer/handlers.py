@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +12,12 @@ from tornado.web import RequestHandler
 
 from napari_dacapo.errors import ArrayNotFoundError
 from napari_dacapo.viewers.neuroglancer.access import same_token
-from napari_dacapo.viewers.neuroglancer.served_level import FileChunk
+from napari_dacapo.viewers.neuroglancer.chunk_files import (
+    PIECE,
+    FileChunk,
+    FilePieces,
+    read_chunk,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["VolumeHandler", "parse_range"]
 
 T = TypeVar("T")
-_PIECE = 4 * 2**20
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _JSON, _BINARY = "application/json", "application/octet-stream"
 
@@ -83,7 +85,9 @@ class VolumeHandler(RequestHandler):
             return self._refuse(410, "This volume is no longer served.")
         pool = self._server.computing if served.computes(key) else self._server.files
         try:
-            answer = await self._in(pool, partial(_load, served, key))
+            answer: bytes | FilePieces | None = served.at_once(key)
+            if answer is None:
+                answer = await self._in(pool, partial(_load, served, key))
             if answer is None:
                 return self._refuse(404, "There is no such chunk.")
             await self._send(answer, key)
@@ -110,7 +114,7 @@ class VolumeHandler(RequestHandler):
         self._work = future = asyncio.get_running_loop().run_in_executor(pool, work)
         return await future
 
-    async def _send(self, answer: bytes | _OpenFile, key: str) -> None:
+    async def _send(self, answer: bytes | FilePieces, key: str) -> None:
         is_json = key.endswith((".zarray", ".zattrs", ".zgroup", ".json", "/info"))
         size = len(answer) if isinstance(answer, bytes) else answer.size
         header = self.request.headers.get("Range")
@@ -131,8 +135,8 @@ class VolumeHandler(RequestHandler):
         if isinstance(answer, bytes):
             self.write(answer if len(part) == size else answer[part.start : part.stop])
             return None
-        for begin in range(part.start, part.stop, _PIECE):
-            count = min(_PIECE, part.stop - begin)
+        for begin in range(part.start, part.stop, PIECE):
+            count = min(PIECE, part.stop - begin)
             self.write(await self._in(self._server.files, partial(answer.read, begin, count)))
             await self.flush()
         return None
@@ -180,49 +184,7 @@ def parse_range(header: str, size: int) -> range | None:
     return range(begin, end) if begin < end else None
 
 
-@dataclass(frozen=True, slots=True)
-class _OpenFile:
-    """A file that is sent in pieces: a shard, or a large chunk."""
-
-    chunk: FileChunk
-    size: int
-
-    def read(self, position: int, count: int) -> bytes:
-        descriptor = _open(self.chunk)
-        try:
-            os.lseek(descriptor, position, os.SEEK_SET)
-            return _read(descriptor, count, self.chunk)
-        finally:
-            os.close(descriptor)
-
-
-def _load(served: ServedVolume, key: str) -> bytes | _OpenFile | None:
+def _load(served: ServedVolume, key: str) -> bytes | FilePieces | None:
     """Find, and if it is small read, what lies under a key."""
     answer = served.answer(key)
-    if not isinstance(answer, FileChunk):
-        return answer
-    descriptor = _open(answer)
-    try:
-        size = os.fstat(descriptor).st_size
-        return _OpenFile(answer, size) if size > _PIECE else _read(descriptor, size, answer)
-    finally:
-        os.close(descriptor)
-
-
-def _open(chunk: FileChunk) -> int:
-    # The file was seen to be a plain one; O_NOFOLLOW holds if it was exchanged since.
-    return os.open(chunk.path, os.O_RDONLY | _FLAGS)
-
-
-_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-
-
-def _read(descriptor: int, count: int, chunk: FileChunk) -> bytes:
-    pieces, missing = [], count
-    while missing:
-        piece = os.read(descriptor, missing)
-        if not piece:
-            raise OSError(f"{chunk.path} became shorter while it was read")
-        pieces.append(piece)
-        missing -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return read_chunk(answer) if isinstance(answer, FileChunk) else answer

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import UnsupportedError
 from napari_dacapo.viewers.appearance import appearance
-from napari_dacapo.viewers.neuroglancer.served_level import FileChunk, ServedLevel, dump_json
+from napari_dacapo.viewers.neuroglancer.served_level import ServedLevel, dump_json
 from napari_dacapo.viewers.neuroglancer.zarr_metadata import (
     ZarrFormat,
     client_axis_names,
@@ -22,9 +22,12 @@ from napari_dacapo.viewers.neuroglancer.zarr_metadata import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_dacapo.viewers.neuroglancer.chunk_files import FileChunk
     from napari_dacapo.volumes import Volume
 
 __all__ = ["ServedVolume", "client_dtype", "named_labels"]
+
+_LEVEL = re.compile(r"[0-9]{1,2}")
 
 
 def client_dtype(volume: Volume) -> str:
@@ -117,17 +120,25 @@ class ServedVolume:
         if self.zarr_format == 3 and key == "zarr.json":
             attributes = group_metadata(self.volume, 3)
             return dump_json({"zarr_format": 3, "node_type": "group", "attributes": attributes})
-        number, _, rest = key.partition("/")
-        if not re.fullmatch(r"[0-9]{1,2}", number) or int(number) >= len(self._levels):
-            return None
-        return self._levels[int(number)].answer(rest)
+        level, rest = self._level(key)
+        return None if level is None else level.answer(rest)
+
+    def at_once(self, key: str) -> bytes | None:
+        """Return a chunk that needs no waiting, as :meth:`ServedLevel.at_once`."""
+        level, rest = self._level(key)
+        return None if level is None else level.at_once(rest)
 
     def computes(self, key: str) -> bool:
         """Return whether answering may take computing, not only reading a file."""
+        level, rest = self._level(key)
+        return level is not None and level.computes and any(c.isdigit() for c in rest)
+
+    def _level(self, key: str) -> tuple[ServedLevel | None, str]:
+        """Return the level that a key is of, if any, and the rest of the key."""
         number, _, rest = key.partition("/")
-        if not re.fullmatch(r"[0-9]{1,2}", number) or not any(c.isdigit() for c in rest):
-            return False
-        return int(number) < len(self._levels) and self._levels[int(number)].computes
+        if not _LEVEL.fullmatch(number) or int(number) >= len(self._levels):
+            return None, rest
+        return self._levels[int(number)], rest
 
     def _classes(self) -> bytes | None:
         """Names of label values, as neuroglancer's segment properties."""

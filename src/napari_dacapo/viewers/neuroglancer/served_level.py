@@ -10,13 +10,13 @@ import os
 import re
 import stat
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_dacapo.errors import ArrayNotFoundError, BrokenFileError
 from napari_dacapo.viewers.neuroglancer.blocks import read_region
+from napari_dacapo.viewers.neuroglancer.chunk_files import FileChunk, PageCache
 from napari_dacapo.viewers.neuroglancer.overrides import override_v2, override_v3
 from napari_dacapo.viewers.neuroglancer.zarr_metadata import (
     ZarrFormat,
@@ -31,18 +31,11 @@ if TYPE_CHECKING:
 
     from napari_dacapo.volumes import ArraySource
 
-__all__ = ["FileChunk", "ServedLevel", "convert", "dump_json"]
+__all__ = ["ServedLevel", "convert", "dump_json"]
 
 _METADATA_FILES = {"zarr2": ".zarray", "zarr3": "zarr.json"}
 _MAX_METADATA_BYTES = 2**20
 _SERVED_EDGE = {1: 2**16, 2: 256, 3: 64}
-
-
-@dataclass(frozen=True, slots=True)
-class FileChunk:
-    """A chunk that is sent as it lies on disk."""
-
-    path: Path
 
 
 class ServedLevel:
@@ -82,6 +75,7 @@ class ServedLevel:
         self._metadata: dict[str, Any] | None = None
         self._on_disk = False
         self._real_paths: dict[str, str] = {}
+        self._page_cache = PageCache()
 
     @property
     def computes(self) -> bool:
@@ -100,6 +94,18 @@ class ServedLevel:
         if self._on_disk and self._source is not None:
             return self._stored_chunk(self._source, key)
         return self._encoded_chunk(index)
+
+    def at_once(self, key: str) -> bytes | None:
+        """Return a stored chunk that the kernel has in memory; None if it takes waiting.
+
+        Cheap enough for a thread that serves others, too. Raises as :meth:`answer`.
+        """
+        if not self._on_disk or self._source is None or not self._page_cache.usable:
+            return None
+        if self._chunk_index(key) is None:
+            return None
+        chunk = self._stored_chunk(self._source, key)
+        return None if chunk is None else self._page_cache.read(chunk)
 
     def _resolve(self) -> dict[str, Any]:
         """Decide, once, whether the stored chunks can be sent as they are."""
