@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Recent"]
 
+_MOST = 256
+
 
 class Recent:
     """A few arrays by key, the last ones used; left behind when it is pickled.
@@ -22,11 +24,12 @@ class Recent:
     Parameters
     ----------
     limit : int
-        Bytes to keep at most.
+        Bytes to keep at most; never more than 256 arrays.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._size = 0
         self._arrays: OrderedDict[Hashable, NDArray[Any]] = OrderedDict()
         self._lock = Lock()
 
@@ -44,7 +47,10 @@ class Recent:
             return array
         array.flags.writeable = False
         with self._lock:
-            self._arrays[key] = array
-            while sum(kept.nbytes for kept in self._arrays.values()) > self._limit:
-                self._arrays.popitem(last=False)
+            if key not in self._arrays:
+                self._arrays[key] = array
+                self._size += array.nbytes
+            while self._size > self._limit or len(self._arrays) > _MOST:
+                _, dropped = self._arrays.popitem(last=False)
+                self._size -= dropped.nbytes
         return array

@@ -110,6 +110,27 @@ def test_levels_of_a_pyramid_lie_on_each_other(window, make_volume):
         np.testing.assert_allclose(found, expected, atol=1.5)
 
 
+@pytest.mark.parametrize(("size", "levels"), [(60, {0}), (1100, {0, 1})])
+def test_a_large_layer_begins_as_napari_would_draw_it(window, make_volume, size, levels):
+    from napari_dacapo.volumes import LazyArray
+    from napari_dacapo.volumes.pyramids import with_pyramid
+    from napari_dacapo.volumes.sources import ConstantSource
+
+    viewer, backend = window
+    source = ConstantSource((4, 1100, 1100), np.dtype("u1"), (4, 64, 64), 7)
+    raw = with_pyramid(make_volume(LazyArray.from_source(source, "large")))
+    gt = make_volume(
+        np.ones((4, size, size), "u1"), role="gt", kind="labels", offset=(0, 1600, 1600)
+    )
+    backend.show([raw, gt])
+    layer = viewer.layers[0]
+    begun = layer.data_level, layer.corner_pixels.tolist()
+    pixels(viewer)
+    QApplication.processEvents()
+    assert (layer.data_level, layer.corner_pixels.tolist()) == begun
+    assert layer.data_level in levels
+
+
 def test_what_is_to_be_said_is_on_the_canvas(window, run_volumes):
     viewer, backend = window
     backend.show(run_volumes())

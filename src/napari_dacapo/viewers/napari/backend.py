@@ -15,6 +15,7 @@ from napari.layers import Layer
 from napari_dacapo.errors import ArrayNotFoundError
 from napari_dacapo.viewers.napari.arrange import STACKED, arrange_layers
 from napari_dacapo.viewers.napari.exchange import copy_settings, exchange, finish
+from napari_dacapo.viewers.napari.large_layers import show_level_in_view
 from napari_dacapo.viewers.napari.layers import METADATA_KEY, VOLUME_KEY, place, stack_layer_data
 from napari_dacapo.viewers.napari.legend import update_legend
 from napari_dacapo.viewers.napari.view_state import get_view, set_view
@@ -233,6 +234,7 @@ class NapariBackend:
         for layer in self.layers():
             said = layer.metadata[METADATA_KEY]
             if sights.get((said["slot"], said["channel"]), False):
+                show_level_in_view(self.viewer, layer)
                 layer.visible = True
 
     def _give_way(self, dataset: tuple[str, str, str]) -> None:

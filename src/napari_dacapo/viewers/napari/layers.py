@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_dacapo.viewers.appearance import appearance
 from napari_dacapo.viewers.napari.colormaps import image_colormap, labels_colormap
+from napari_dacapo.viewers.napari.large_layers import prepare_levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -152,7 +153,7 @@ def _one_layer(volume: Volume, look: Appearance, index: int | None) -> LayerData
         "multiscale": len(levels) > 1,
         "metadata": {METADATA_KEY: _metadata(volume, look, index), VOLUME_KEY: volume},
     }
-    data = levels if len(levels) > 1 else levels[0]
+    data = prepare_levels(levels) if len(levels) > 1 else levels[0]
     if look.kind == "image":
         keywords |= {
             "rgb": False,
