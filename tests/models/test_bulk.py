@@ -258,9 +258,8 @@ def test_workers(prediction: Any, tmp_path: Path) -> None:
 def test_threads_stop_when_nobody_asks_any_more() -> None:
     done = []
     work = on_threads(
-        lambda part: done.append(part) or 1, range(10_000), 1,
-        share_cores=False, cancelled=lambda: False,
-    )  # fmt: skip
+        lambda part: done.append(part) or 1, range(10_000), 2, cancelled=lambda: False
+    )
     next(work)
     work.close()
     assert len(done) < 10_000

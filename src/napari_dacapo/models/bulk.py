@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +15,11 @@ from napari_dacapo.models.network import choose_device
 from napari_dacapo.models.ome_output import Image, plan_image, write_json
 from napari_dacapo.models.prediction import explain, source_of
 from napari_dacapo.models.source import PredictionSource, assemble
+from napari_dacapo.models.torch_threads import several_network_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
+    from concurrent.futures import Executor
     from os import PathLike
 
     from napari_dacapo.volumes import Volume
@@ -193,22 +193,17 @@ class _Bulk:
                 self._scheduler, write_part, parts, self._source, cancelled=self._cancelled
             )
             return
-        turn = threading.BoundedSemaphore(self._workers)
-
-        def work(part: _Part) -> int:
-            return write_part(part, self._source, volume, turn)
-
         predicts = level == 0 and volume is None
         on_cpu = not predicts or choose_device(self._source.network.device) == "cpu"
-        yield from on_threads(
-            work,
-            parts,
-            self._workers,
-            # A GPU is done with a block sooner than one thread has read the next.
-            more=1 if on_cpu else _GPU_READERS,
-            share_cores=predicts and on_cpu,
-            cancelled=self._cancelled,
-        )
+        # These read and write while networks run elsewhere. A GPU is done with a block sooner
+        # than one thread has read the next.
+        n_threads = self._workers + (1 if on_cpu else _GPU_READERS)
+        with several_network_threads(self._workers, share_cores=predicts and on_cpu) as networks:
+
+            def work(part: _Part) -> int:
+                return write_part(part, self._source, volume, networks)
+
+            yield from on_threads(work, parts, n_threads, cancelled=self._cancelled)
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if self._progress is not None:
@@ -219,7 +214,7 @@ def write_part(
     part: _Part,
     source: PredictionSource,
     volume: Volume | None = None,
-    turn: AbstractContextManager[Any] | None = None,
+    networks: Executor | None = None,
 ) -> int:
     """Compute and write one shard; runs on a thread here or on a cluster's worker.
 
@@ -238,7 +233,7 @@ def write_part(
         else:
             # Past the cache of blocks: nobody asks for them a second time.
             elements = assemble(
-                source.tiling, source.shape, region, lambda index: source.compute(index, turn)
+                source.tiling, source.shape, region, lambda index: source.compute(index, networks)
             )
     return image.write(number, part.shard, elements)
 

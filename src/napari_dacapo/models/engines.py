@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -26,10 +25,8 @@ _TASKS_PER_THREAD = 2
 def on_threads(
     work: Callable[[T], int],
     parts: Sequence[T],
-    workers: int,
+    n_threads: int,
     *,
-    more: int = 1,
-    share_cores: bool,
     cancelled: Callable[[], bool],
 ) -> Iterator[tuple[T, int]]:
     """Do all parts on threads; yield each with its result as soon as it is done.
@@ -40,12 +37,8 @@ def on_threads(
         What to do with a part.
     parts : sequence
         What is to be done.
-    workers : int
-        Parts that compute at once.
-    more : int
-        Further threads, which read and write meanwhile.
-    share_cores : bool
-        Whether torch computes, whose own threads then share the cores.
+    n_threads : int
+        Parts that are done at once.
     cancelled : callable
         Asked before each part.
     """
@@ -65,16 +58,12 @@ def on_threads(
             rest = iter(parts)
             while batch := list(islice(rest, _BATCH)):
                 graph = {("part", i): (finish, _Quoted(part)) for i, part in enumerate(batch)}
-                get(graph, list(graph), pool=pool, num_workers=workers + more)
+                get(graph, list(graph), pool=pool, num_workers=n_threads)
             done.put(None)
         except BaseException as error:
             done.put(error)
 
-    cores = _TorchThreads(workers) if share_cores and workers > 1 else None
-    with (
-        ThreadPoolExecutor(workers + more, initializer=cores.share if cores else None) as pool,
-        ThreadPoolExecutor(1) as conductor,
-    ):
+    with ThreadPoolExecutor(n_threads) as pool, ThreadPoolExecutor(1) as conductor:
         conductor.submit(work_through, pool)
         try:
             while (item := done.get()) is not None:
@@ -83,8 +72,6 @@ def on_threads(
                 yield item
         finally:
             stopped.set()
-            if cores is not None:
-                cores.restore()
 
 
 def on_cluster(
@@ -175,22 +162,3 @@ class _Quoted:
 
     def __init__(self, value: Any) -> None:
         self.value = value
-
-
-class _TorchThreads:
-    """Divides torch's threads among ours, and gives them back."""
-
-    def __init__(self, workers: int) -> None:
-        import torch
-
-        self._torch = torch
-        self._before = torch.get_num_threads()
-        self._each = max(1, (os.cpu_count() or 1) // workers)
-
-    def share(self) -> None:
-        """Call on each thread that runs a network."""
-        self._torch.set_num_threads(self._each)
-
-    def restore(self) -> None:
-        """Call on the thread that began."""
-        self._torch.set_num_threads(self._before)

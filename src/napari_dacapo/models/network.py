@@ -14,9 +14,10 @@ from napari_dacapo.errors import PredictionError
 from napari_dacapo.models.build import Model, build_model, load_weights
 from napari_dacapo.models.checkpoints import load_checkpoint
 from napari_dacapo.models.halving import halves
+from napari_dacapo.models.torch_threads import network_thread, take_over_thread_count
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from concurrent.futures import Executor
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -151,21 +152,17 @@ class Network:
         self.half = spec.half and self.device != "cpu"
         self.model.to(self.device, torch.float16 if self.half else torch.float32)
         self.splits = 0
-        self._turn = threading.Lock()
 
-    def run(
-        self, raw: NDArray[Any], turn: AbstractContextManager[Any] | None = None
-    ) -> NDArray[np.float32]:
+    def run(self, raw: NDArray[Any], threads: Executor | None = None) -> NDArray[np.float32]:
         """Run the network on one block.
 
         Parameters
         ----------
         raw : numpy.ndarray
             Channels first, then the spatial axes.
-        turn : context manager, optional
-            Held while the network runs. Default: a lock, so that threads
-            wait for each other: torch itself uses all cores for one block,
-            and memory is needed for one block only.
+        threads : Executor, optional
+            Where it runs; default: the one network thread of this process,
+            so that callers wait for each other.
 
         Returns
         -------
@@ -179,8 +176,8 @@ class Network:
             the network cannot take this shape.
         """
         x = torch.from_numpy(np.ascontiguousarray(raw, dtype=np.float32))[None]
-        with self._turn if turn is None else turn:
-            return self._run(x).numpy()
+        executor = network_thread() if threads is None else threads
+        return executor.submit(self._run, x).result().numpy()
 
     def _run(self, x: torch.Tensor) -> torch.Tensor:
         try:
@@ -197,6 +194,7 @@ class Network:
         return self._run_halves(x)
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
+        take_over_thread_count()
         with torch.inference_mode():
             y: torch.Tensor = self.model(x.to(self.device, torch.float16 if self.half else None))
             return y[0].to("cpu", torch.float32)

@@ -12,7 +12,7 @@ from napari_dacapo.models.tiling import Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
+    from concurrent.futures import Executor
 
     import dask.array as da
     from numpy.typing import NDArray
@@ -163,20 +163,18 @@ class PredictionSource:
         """Return one tile if it is in memory."""
         return block_cache.peek((self.name, index))
 
-    def compute(
-        self, index: Index, turn: AbstractContextManager[Any] | None = None
-    ) -> NDArray[np.float32]:
+    def compute(self, index: Index, threads: Executor | None = None) -> NDArray[np.float32]:
         """Run the network for one tile, past any cache.
 
         Parameters
         ----------
         index : tuple of int
             Which tile.
-        turn : context manager, optional
-            Held while the network runs; default: the network's own lock.
+        threads : Executor, optional
+            Where the network runs; default: on the one network thread.
         """
         raw = self.raw.read(self.tiling.input(index))
-        output = self.network.load().run(raw, turn)
+        output = self.network.load().run(raw, threads)
         span = Span(self.tiling.lead, self.tiling.output(index).shape)
         # A copy, so that the cache does not hold on to what was cut off.
         return np.ascontiguousarray(output[(slice(None), *span.slices)])
