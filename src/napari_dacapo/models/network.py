@@ -14,7 +14,7 @@ from napari_dacapo.errors import PredictionError
 from napari_dacapo.models.build import Model, build_model, load_weights
 from napari_dacapo.models.checkpoints import load_checkpoint
 from napari_dacapo.models.halving import halves
-from napari_dacapo.models.torch_threads import network_thread, take_over_thread_count
+from napari_dacapo.models.torch_threads import network_thread, run_with_threads_of_caller
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -177,7 +177,7 @@ class Network:
         """
         x = torch.from_numpy(np.ascontiguousarray(raw, dtype=np.float32))[None]
         executor = network_thread() if threads is None else threads
-        return executor.submit(self._run, x).result().numpy()
+        return run_with_threads_of_caller(executor, self._run, x).numpy()
 
     def _run(self, x: torch.Tensor) -> torch.Tensor:
         try:
@@ -194,7 +194,6 @@ class Network:
         return self._run_halves(x)
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
-        take_over_thread_count()
         with torch.inference_mode():
             y: torch.Tensor = self.model(x.to(self.device, torch.float16 if self.half else None))
             return y[0].to("cpu", torch.float32)

@@ -9,21 +9,20 @@ threads, which stay.
 from __future__ import annotations
 
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Executor
 
-__all__ = ["network_thread", "several_network_threads", "take_over_thread_count"]
+__all__ = ["network_thread", "run_with_threads_of_caller", "several_network_threads"]
 
-_known = threading.local()
+T = TypeVar("T")
 
 
 @cache
@@ -60,13 +59,19 @@ def several_network_threads(count: int, *, share_cores: bool) -> Iterator[Execut
         torch.set_num_threads(before)
 
 
-def take_over_thread_count() -> None:
-    """Let torch use as many threads here as it was told, on whichever thread, to use.
+def run_with_threads_of_caller(
+    executor: Executor, function: Callable[..., T], *arguments: Any
+) -> T:
+    """Call a function on another thread, with as many of torch's threads as the caller has.
 
-    To be called on a thread before torch computes there: OpenMP remembers a
-    number for each thread, and knows nothing of what was set on another.
+    OpenMP remembers a number for each thread, and knows nothing of what was set
+    on another one.
     """
     count = torch.get_num_threads()
-    if getattr(_known, "count", None) != count:
-        torch.set_num_threads(count)
-        _known.count = count
+
+    def call() -> T:
+        if torch.get_num_threads() != count:
+            torch.set_num_threads(count)
+        return function(*arguments)
+
+    return executor.submit(call).result()
