@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from os import PathLike
 
 __all__ = [
+    "AnalysisError",
     "ArrayFormatError",
     "ArrayNotFoundError",
     "BrokenFileError",
+    "CancelledError",
     "CheckpointError",
     "ConfigNotFoundError",
     "LinkError",
@@ -97,6 +99,14 @@ class ReadOnlyError(NapariDacapoError, PermissionError):
     """A writing method of a store was called; stores are never written."""
 
     __str__ = Exception.__str__
+
+
+class AnalysisError(NapariDacapoError, RuntimeError):
+    """A post-processing could not be carried out."""
+
+
+class CancelledError(NapariDacapoError):
+    """Work was given up because nobody waits for it."""
 
 
 class CheckpointError(NapariDacapoError, ValueError):

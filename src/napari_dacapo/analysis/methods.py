@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from napari_dacapo.errors import ArrayFormatError, UnsupportedError
+from napari_dacapo.errors import AnalysisError, ArrayFormatError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,7 @@ __all__ = [
     "SegmentableTask",
     "argmax",
     "argmax_of",
+    "is_watershed",
     "method_for",
     "threshold",
     "watershed",
@@ -126,15 +127,46 @@ def watershed(
     numpy.ndarray
         uint64, without the channel axis; ids are not consecutive, 0 is
         background.
+
+    Raises
+    ------
+    AnalysisError
+        If an affinity is NaN, or mwatershed cannot do it.
     """
     import mwatershed
 
-    segments: np.ndarray[Any, Any] = mwatershed.agglom(
-        affinities.astype(np.float64) - bias,
-        offsets=[tuple(int(n) for n in offset) for offset in offsets],
-        randomized_strides=True,
-    )
+    shape = affinities.shape[1:]
+    # Offsets that lead from every voxel out of the array join and separate nothing.
+    inside = [
+        i
+        for i, offset in enumerate(offsets)
+        if all(abs(step) < n for step, n in zip(offset, shape, strict=True))
+    ]
+    if not inside:
+        return np.zeros(shape, np.uint64)
+    edges = affinities[inside].astype(np.float64) - bias
+    if np.isnan(edges).any():
+        raise AnalysisError(
+            "The watershed cannot be computed: some affinities are NaN.",
+            todo="The training diverged, or not all is predicted: choose another iteration.",
+        )
+    try:
+        segments: np.ndarray[Any, Any] = mwatershed.agglom(
+            edges,
+            offsets=[tuple(int(n) for n in offsets[i]) for i in inside],
+            randomized_strides=True,
+        )
+    except BaseException as error:
+        # What mwatershed did not expect comes as a panic, which is no Exception.
+        if isinstance(error, Exception) or type(error).__name__ != "PanicException":
+            raise
+        raise AnalysisError(f"The watershed failed: {error}.") from None
     return segments
+
+
+def is_watershed(task_config: SegmentableTask) -> bool:
+    """Whether the segmentation of a voxel depends on all others, and takes long."""
+    return getattr(task_config, "sub_task_config", task_config).kind == "affinities"
 
 
 def method_for(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from napari_dacapo.errors import NapariDacapoError
@@ -10,6 +11,8 @@ from napari_dacapo.runs.best import find_best
 from napari_dacapo.runs.score_table import order_parameters
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from napari_dacapo.runs.datasets import Dataset
     from napari_dacapo.runs.run import Run
     from napari_dacapo.volumes import Volume
@@ -42,8 +45,13 @@ def select_volumes(
     iteration: int | None,
     parameters: str | None,
     segmentation: Literal["stored", "computed"] | None,
+    place: Mapping[str, float] | None = None,
 ) -> Selection:
-    """Choose the volumes of a dataset, see :meth:`napari_dacapo.runs.Run.volumes`."""
+    """Choose the volumes of a dataset, see :meth:`napari_dacapo.runs.Run.volumes`.
+
+    ``place`` is where one looks, in nanometres by axis, see
+    :func:`napari_dacapo.analysis.segment_around`.
+    """
     if segmentation not in (None, "stored", "computed"):
         raise ValueError(f"segmentation must be 'stored' or 'computed', not {segmentation!r}.")
     chosen = Selection()
@@ -63,7 +71,8 @@ def select_volumes(
     prediction = _prediction(run, dataset.name, iteration, chosen)
     if prediction is not None:
         chosen.volumes.append(prediction)
-    volume = _segmentation(run, dataset.name, iteration, parameters, segmentation, prediction,
+    compute = partial(_computed, run, prediction, place)
+    volume = _segmentation(run, dataset.name, iteration, parameters, segmentation, compute,
                            chosen)  # fmt: skip
     if volume is not None:
         chosen.volumes.append(volume)
@@ -112,11 +121,11 @@ def _segmentation(
     iteration: int,
     parameters: str | None,
     wanted: Literal["stored", "computed"] | None,
-    prediction: Volume | None,
+    compute: Callable[[str | None, Selection | None], Volume | None],
     chosen: Selection,
 ) -> Volume | None:
     if wanted == "computed":
-        return _computed(run, parameters, prediction, chosen)
+        return compute(parameters, chosen)
     names = order_parameters(run.validations.outputs(iteration, dataset))
     outputs = run.outputs(dataset, iteration)
     for name in names:
@@ -127,12 +136,12 @@ def _segmentation(
     if wanted is None and not any(_has_content(volume) for volume in outputs.values()):
         # Thresholds of stored masks that are empty would give empty masks again.
         natural = parameters in names and run.task.kind in ("distance", "hot_distance")
-        computed = _computed(run, None if natural else parameters, prediction, None)
+        computed = compute(None if natural else parameters, None)
         if computed is not None:
             return computed.with_notes(_why_computed(run, outputs))
     if parameters is not None and parameters not in outputs:
         if wanted is None and parameters not in names:
-            return _computed(run, parameters, prediction, chosen)
+            return compute(parameters, chosen)
         stored = ", ".join(outputs) or "none"
         chosen.missing.append(
             f"segmentation: {parameters} is not stored at iteration {iteration}; stored: {stored}."
@@ -157,14 +166,18 @@ def _default_parameters(run: Run, dataset: str, outputs: dict[str, Volume]) -> s
 
 
 def _computed(
-    run: Run, parameters: str | None, prediction: Volume | None, chosen: Selection | None
+    run: Run,
+    prediction: Volume | None,
+    place: Mapping[str, float] | None,
+    parameters: str | None,
+    chosen: Selection | None,
 ) -> Volume | None:
-    from napari_dacapo.analysis import segment
+    from napari_dacapo.analysis import segment_around
 
     reason = "it is computed from the prediction, which is missing."
     if prediction is not None:
         try:
-            return segment(prediction, run.task, parameters)
+            return segment_around(prediction, run.task, parameters, place)
         except NapariDacapoError as error:
             reason = str(error)
     if chosen is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
+from napari_dacapo.analysis.cancelling import stop_when
 from napari_dacapo.errors import NapariDacapoError
 
 if TYPE_CHECKING:
@@ -156,7 +157,14 @@ class Lane:
 
 
 def _until(cancelled: Event, work: Work) -> Iterator[Any]:
-    for answer in work(cancelled):
+    answers = iter(work(cancelled))
+    while True:
+        # What is computed below, e.g. a watershed, ends as well when nobody waits for it.
+        with stop_when(cancelled.is_set):
+            try:
+                answer = next(answers)
+            except StopIteration:
+                return
         if cancelled.is_set():
             return
         yield answer
