@@ -15,7 +15,7 @@ from napari.layers import Layer
 from napari_dacapo.errors import ArrayNotFoundError
 from napari_dacapo.viewers.napari.arrange import STACKED, arrange_layers
 from napari_dacapo.viewers.napari.exchange import copy_settings, exchange, finish
-from napari_dacapo.viewers.napari.large_layers import show_level_in_view
+from napari_dacapo.viewers.napari.large_layers import read_aside, show_level_in_view
 from napari_dacapo.viewers.napari.layers import METADATA_KEY, VOLUME_KEY, place, stack_layer_data
 from napari_dacapo.viewers.napari.legend import update_legend
 from napari_dacapo.viewers.napari.view_state import get_view, set_view
@@ -224,7 +224,9 @@ class NapariBackend:
             channel = data[1]["metadata"][METADATA_KEY]["channel"]
             old = here.pop(channel, None)
             if old is None:
-                self.viewer.layers.insert(self._index(volume), Layer.create(*data))
+                new = Layer.create(*data)
+                read_aside(new)
+                self.viewer.layers.insert(self._index(volume), new)
             elif not exchange(old, data):
                 self._replace(old, data)
         for layer in here.values():
@@ -263,6 +265,7 @@ class NapariBackend:
     def _replace(self, old: Layer, data: LayerData) -> None:
         """Put a new layer in the place of one that cannot take the data."""
         new = Layer.create(*data)
+        read_aside(new)
         finish(new)
         copy_settings(old, new)
         index = int(self.viewer.layers.index(old))

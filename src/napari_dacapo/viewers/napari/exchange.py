@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels
 
 from napari_dacapo.viewers.napari.arrange import STACKED
+from napari_dacapo.viewers.napari.large_layers import read_aside
 from napari_dacapo.viewers.napari.layers import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def exchange(layer: Layer, data: LayerData) -> bool:
     if not is_same_kind or layer.multiscale != keywords["multiscale"] or layer.ndim != n_axes:
         return False
     if (new["key"], new["revision"]) != (old["key"], old["revision"]):
+        if layer.multiscale:
+            read_aside(layer, elements)
         layer.data = elements
     for name in ("scale", "translate", "units", "axis_labels"):
         if list(map(str, getattr(layer, name))) != list(map(str, keywords[name])):
@@ -89,6 +92,8 @@ def _hand_on(old: dict[str, Any], new: dict[str, Any]) -> None:
 def finish(layer: Layer) -> None:
     """Set once what layer data cannot say: outlines, and notes in the status bar."""
     said = layer.metadata.get(METADATA_KEY)
+    if said is not None:
+        read_aside(layer)  # layers of readers come without
     if said is None or said["contour"] is None:
         return
     if isinstance(layer, Labels):
