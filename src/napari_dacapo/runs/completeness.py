@@ -12,8 +12,7 @@ from napari_dacapo.store.paths import read_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_dacapo.runs.validations import StoredValidation
-    from napari_dacapo.store import LocalArrayStore
+    from napari_dacapo.store import LocalArrayStore, StoredValidation
 
 __all__ = ["checkpoint_is_complete", "validation_is_readable"]
 
