@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import yaml
 pytest.importorskip("pymongo")
 mongomock = pytest.importorskip("mongomock")
 
+from napari_dacapo.errors import UnsafeFileError  # noqa: E402
 from napari_dacapo.options import Options  # noqa: E402
 from napari_dacapo.runs import RunWatcher, Store, open_store  # noqa: E402
 from napari_dacapo.store import MongoConfigStore, MongoStatsStore  # noqa: E402
@@ -64,6 +66,27 @@ def test_rows_are_those_of_the_files(stores: Path, in_database: Callable[[Path],
 def test_volumes_are_those_of_the_files(stores: Path, in_database: Callable[[Path], Store]) -> None:
     run = in_database(stores / "pypi-0.3.5-thresholds").run("dist_thr_shim")
     assert [volume.role for volume in run.volumes()] == ["raw", "gt", "prediction", "segmentation"]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "../elsewhere/run", "/etc", "..", "a//b"])
+def test_a_name_that_leads_out_of_the_store_is_a_broken_row(
+    stores: Path, in_database: Callable[[Path], Store], tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "store"
+    shutil.copytree(stores / "pypi-0.3.5-thresholds", folder)
+    (tmp_path / "elsewhere" / "run" / "validation.zarr" / "10" / "ds_a").mkdir(parents=True)
+    store = in_database(folder)
+    runs = store.config_store._database._client["dacapo"]["runs"]  # type: ignore[attr-defined]
+    config = runs.find_one({}, {"_id": False})
+    runs.insert_one({**config, "name": name})
+    rows = {row.name: row for row in store.rows()}
+    assert rows.keys() == {"dist_thr_shim", name}
+    assert rows[name].state == "broken"
+    assert repr(name) in str(rows[name].problem)
+    assert rows[name].last_change is None
+    assert rows["dist_thr_shim"].problem is None
+    with pytest.raises(UnsafeFileError):
+        store.run(name)
 
 
 def test_passwords_are_in_no_name(stores: Path, in_database: Callable[[Path], Store]) -> None:

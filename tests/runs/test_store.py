@@ -249,6 +249,19 @@ def test_names_that_lead_elsewhere_are_not_followed(
     assert "linked" not in rows or rows["linked"].state == "broken"
 
 
+def test_a_run_whose_folders_lead_elsewhere_has_no_time(
+    copy_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = copy_run("main", "never_trained")
+    (tmp_path / "elsewhere" / "validation.zarr" / "10").mkdir(parents=True)
+    (folder / "never_trained").symlink_to(tmp_path / "elsewhere")
+    # Without its ending, the name of this file leads out of the folder of runs.
+    shutil.copy(folder / "configs" / "runs" / "never_trained.yaml", folder / "configs/runs/...yaml")
+    (dots, row) = open_store(folder).rows()
+    assert (dots.name, dots.state, dots.last_change) == ("..", "broken", None)
+    assert (row.name, row.state, row.last_change) == ("never_trained", "configured", None)
+
+
 def test_a_listing_can_be_cancelled(open_real: Callable[..., Store]) -> None:
     seen: list[str] = []
     for row in open_real("pypi-0.3.5").rows(cancelled=lambda: len(seen) == 3):

@@ -173,6 +173,7 @@ def test_nothing_is_made(tmp_path: Path) -> None:
 def test_names_stay_in_the_store(tmp_path: Path, name: str) -> None:
     store = _make(tmp_path / "store", "1/ds_a/prediction")
     calls: list[Callable[[], object]] = [
+        lambda: store.run_folder(name),
         lambda: store.validation_container(name),
         lambda: store.snapshot_container(name),
         lambda: store.validated_iterations(name),

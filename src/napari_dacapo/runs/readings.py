@@ -17,8 +17,6 @@ from napari_dacapo.runs.validation_scores import ValidationScores
 from napari_dacapo.runs.validations import Validations
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_dacapo.runs.store import Store
     from napari_dacapo.store import TrainingIteration
     from napari_dacapo.store.configs import Config, RunConfig
@@ -124,7 +122,7 @@ class Readings:
     @cached_property
     def last_change(self) -> float | None:
         """When files of the run changed last, seconds since the epoch."""
-        return last_change(self._store.options.runs_base_dir, self._config.name)
+        return last_change(self._store, self._config.name)
 
     @cached_property
     def best_score(self) -> BestScoreValue | None:
@@ -188,7 +186,10 @@ class Readings:
         """Whether anything but the config is stored."""
         if self.iteration or self.validation_scores.iteration_scores:
             return True
-        return os.path.isdir(self._store.options.runs_base_dir / self._config.name)
+        try:
+            return self._store.array_store.run_folder(self._config.name).is_dir()
+        except NapariDacapoError:
+            return False
 
     @property
     def has_validation_data(self) -> bool:
@@ -205,16 +206,23 @@ def type_label(config: Config) -> str:
     return config.type_name.removesuffix("Config")
 
 
-def last_change(runs_base_dir: Path, name: str) -> float | None:
-    """Return when files of a run were written last, None if there is nothing but its config."""
-    run = f"{runs_base_dir}/{name}"
+def last_change(store: Store, name: str) -> float | None:
+    """Return when files of a run were written last, None if there is nothing but its config.
+
+    Nothing is looked at outside of the store, whatever the name or a link says.
+    """
+    try:
+        container = str(store.array_store.validation_container(name))
+    except NapariDacapoError:
+        return None
+    base = store.options.runs_base_dir
+    run = f"{base}/{name}"
     paths = [
-        f"{runs_base_dir}/stats/training_stats/{name}",
-        f"{runs_base_dir}/stats/validation_scores/{name}",
+        f"{base}/stats/training_stats/{name}",
+        f"{base}/stats/validation_scores/{name}",
         run,
         f"{run}/checkpoints/iterations",
     ]
-    container = f"{run}/validation.zarr"
     with suppress(OSError):
         newest = max((n for n in os.listdir(container) if n.isdecimal()), key=int, default=None)
         paths.append(container)

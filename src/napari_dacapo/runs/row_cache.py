@@ -16,8 +16,10 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from napari_dacapo.errors import UnsafeFileError
 from napari_dacapo.runs.row import RunRow
 from napari_dacapo.runs.state import Progress
+from napari_dacapo.store.paths import check_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +47,10 @@ def fingerprint(store: Path, name: str) -> list[list[int]] | None:
         added, or the newest validation grows; None if the run's config
         cannot be looked up.
     """
+    try:
+        check_name(name)
+    except UnsafeFileError:
+        return None
     marks: list[list[int]] = []
     config = _mark(f"{store}/configs/runs/{name}.yaml")
     if config is None:

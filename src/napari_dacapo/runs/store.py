@@ -172,8 +172,7 @@ class Store:
             readings = Readings(self, self.config_store.retrieve_run_config(name))
             row = readings.stateless_row
         except NapariDacapoError as error:
-            changed = last_change(self.options.runs_base_dir, name)
-            return RunRow(name=name, last_change=changed, problem=str(error))
+            return RunRow(name=name, last_change=last_change(self, name), problem=str(error))
         if cache:
             cache.put(row, readings.progress, marks)
         return row.at(readings.progress, time.time())
