@@ -2,14 +2,13 @@
 
 ``http://127.0.0.1:<port>/<token>/<slot>/<generation>/`` is an OME-Zarr group.
 The generation is part of the path because the client keeps what it once read:
-a volume whose elements changed is served, and so fetched, under a new path.
+a volume of which anything changed is served, and so fetched, under a new path.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -30,6 +29,7 @@ from napari_dacapo.viewers.neuroglancer.access import (
     url_host,
     warn_if_open,
 )
+from napari_dacapo.viewers.neuroglancer.addresses import slot_address, volume_address
 from napari_dacapo.viewers.neuroglancer.handlers import VolumeHandler
 from napari_dacapo.viewers.neuroglancer.resolving import remember_server
 from napari_dacapo.viewers.neuroglancer.served import ServedVolume, named_labels
@@ -133,7 +133,7 @@ class VolumeServer:
         UnsupportedError
             If the client cannot show the element type.
         """
-        address = _address(volume)
+        address = volume_address(volume)
         with self._lock:
             served = self._served.get(address)
             if served is None:
@@ -145,7 +145,7 @@ class VolumeServer:
         if not named_labels(volume):
             return None
         self.serve(volume)
-        slot, generation = _address(volume)
+        slot, generation = volume_address(volume)
         return f"{self.url}/{slot}/{generation}/classes/|neuroglancer-precomputed:"
 
     def allow_origin(self, page: str) -> None:
@@ -164,11 +164,11 @@ class VolumeServer:
     def withdraw(self, volume: Volume) -> None:
         """Stop serving a volume; unknown ones are ignored."""
         with self._lock:
-            self._served.pop(_address(volume), None)
+            self._served.pop(volume_address(volume), None)
 
     def slot_prefix(self, slot: str) -> str:
         """Return how the addresses of all volumes of a slot begin."""
-        return f"{self.url}/{_digest(slot)}/"
+        return f"{self.url}/{slot_address(slot)}/"
 
     def volume_at(self, url: str) -> Volume | None:
         """Return the volume behind a data source URL of this server, or None."""
@@ -220,12 +220,3 @@ class VolumeServer:
         http_server.stop()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(http_server.close_all_connections(), timeout=0.5)
-
-
-def _address(volume: Volume) -> tuple[str, str]:
-    content = "\x1f".join((volume.key, volume.revision, str(volume.data.name)))
-    return _digest(volume.identity.slot), _digest(content)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]
