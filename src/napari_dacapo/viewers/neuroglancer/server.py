@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["VolumeServer"]
 
 _log = logging.getLogger(__name__)
-_FILE_THREADS = 8
+# A page has six connections, all of which may wait for a file server that is silent.
+_FILE_THREADS = 24
 _COMPUTE_THREADS = 4
 
 ErrorCallback = Callable[["Volume", str], None]
