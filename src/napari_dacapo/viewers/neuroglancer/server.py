@@ -12,7 +12,6 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tornado.httpserver import HTTPServer
@@ -30,6 +29,7 @@ from napari_dacapo.viewers.neuroglancer.access import (
     warn_if_open,
 )
 from napari_dacapo.viewers.neuroglancer.addresses import slot_address, volume_address
+from napari_dacapo.viewers.neuroglancer.daemon_executor import DaemonExecutor
 from napari_dacapo.viewers.neuroglancer.handlers import VolumeHandler
 from napari_dacapo.viewers.neuroglancer.resolving import remember_server
 from napari_dacapo.viewers.neuroglancer.served import ServedVolume, named_labels
@@ -87,8 +87,8 @@ class VolumeServer:
         self.token = new_token()
         self.loopback = is_loopback(bind_address)
         self.origins = {origin_of(origin) for origin in origins}
-        self.files = ThreadPoolExecutor(_FILE_THREADS, "napari-dacapo-files")
-        self.computing = ThreadPoolExecutor(_COMPUTE_THREADS, "napari-dacapo-computing")
+        self.files = DaemonExecutor(_FILE_THREADS, "napari-dacapo-files")
+        self.computing = DaemonExecutor(_COMPUTE_THREADS, "napari-dacapo-computing")
         self._on_error = on_error
         self._lock = threading.Lock()
         self._served: dict[tuple[str, str], ServedVolume] = {}

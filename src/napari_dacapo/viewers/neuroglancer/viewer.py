@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from napari_dacapo.viewers.neuroglancer.access import (
     new_token,
     url_host,
 )
+from napari_dacapo.viewers.neuroglancer.daemon_executor import DaemonExecutor
 from napari_dacapo.viewers.neuroglancer.server import VolumeServer
 
 if TYPE_CHECKING:
@@ -40,6 +42,11 @@ __all__ = ["OwnViewer"]
 
 class _ViewerServer(Server):  # type: ignore[misc]
     """neuroglancer's server, for one viewer."""
+
+    def __init__(self, bind_address: str, bind_port: int, token: str) -> None:
+        super().__init__(bind_address, bind_port, token)
+        # In the place of a pool that Python waits for at its end; nothing has begun in it.
+        self.executor = DaemonExecutor(os.cpu_count() or 1, "napari-dacapo-local")
 
     def _attempt_to_start_server(self) -> None:
         super()._attempt_to_start_server()
