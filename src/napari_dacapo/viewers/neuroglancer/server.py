@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
-from napari_dacapo.errors import LinkError, NapariDacapoError
+from napari_dacapo.errors import LinkError
 from napari_dacapo.viewers.neuroglancer.access import (
     guard_host,
     host_names,
@@ -31,6 +30,7 @@ from napari_dacapo.viewers.neuroglancer.access import (
 from napari_dacapo.viewers.neuroglancer.addresses import slot_address, volume_address
 from napari_dacapo.viewers.neuroglancer.daemon_executor import DaemonExecutor
 from napari_dacapo.viewers.neuroglancer.handlers import VolumeHandler
+from napari_dacapo.viewers.neuroglancer.reports import Reports
 from napari_dacapo.viewers.neuroglancer.resolving import remember_server
 from napari_dacapo.viewers.neuroglancer.served import ServedVolume, named_labels
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["VolumeServer"]
 
-_log = logging.getLogger(__name__)
 # A page has six connections, all of which may wait for a file server that is silent.
 _FILE_THREADS = 24
 _COMPUTE_THREADS = 4
@@ -90,6 +89,7 @@ class VolumeServer:
         self.files = DaemonExecutor(_FILE_THREADS, "napari-dacapo-files")
         self.computing = DaemonExecutor(_COMPUTE_THREADS, "napari-dacapo-computing")
         self._on_error = on_error
+        self._reports = Reports()
         self._lock = threading.Lock()
         self._served: dict[tuple[str, str], ServedVolume] = {}
         self._socket = listening_socket(bind_address, bind_port)
@@ -166,6 +166,7 @@ class VolumeServer:
         """Stop serving a volume; unknown ones are ignored."""
         with self._lock:
             self._served.pop(volume_address(volume), None)
+        self._reports.forget(volume)
 
     def slot_prefix(self, slot: str) -> str:
         """Return how the addresses of all volumes of a slot begin."""
@@ -187,11 +188,7 @@ class VolumeServer:
 
     def report(self, volume: Volume, error: BaseException) -> None:
         """Hand on that something could not be read or computed."""
-        if isinstance(error, NapariDacapoError):
-            text = str(error)
-        else:
-            text = f"{type(error).__name__}: {error}"
-        _log.warning("%s: %s", volume.identity.label, text, exc_info=error)
+        text = self._reports.tell(volume, error)
         if self._on_error is not None:
             self._on_error(volume, text)
 
