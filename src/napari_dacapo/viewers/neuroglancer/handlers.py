@@ -49,7 +49,7 @@ class VolumeHandler(RequestHandler):
     def prepare(self) -> None:
         """Refuse what has not the token or comes from a foreign page."""
         origin = self.request.headers.get("Origin")
-        if origin is not None and origin not in self._server.origins:
+        if origin is not None and not self._server.may_read(origin, self.request):
             self._refuse(403, "This page may not read from here.")
             return
         if origin is not None:

@@ -18,23 +18,29 @@ from tornado.web import Application
 
 from napari_dacapo.errors import LinkError
 from napari_dacapo.viewers.neuroglancer.access import (
-    guard_host,
-    host_names,
-    is_loopback,
+    is_page_from_here,
     listening_socket,
     new_token,
     origin_of,
-    url_host,
+    page_origins,
     warn_if_open,
 )
 from napari_dacapo.viewers.neuroglancer.addresses import slot_address, volume_address
 from napari_dacapo.viewers.neuroglancer.daemon_executor import DaemonExecutor
 from napari_dacapo.viewers.neuroglancer.handlers import VolumeHandler
+from napari_dacapo.viewers.neuroglancer.hosts import (
+    guard_host,
+    host_names,
+    is_loopback,
+    url_host,
+)
 from napari_dacapo.viewers.neuroglancer.reports import Reports
 from napari_dacapo.viewers.neuroglancer.resolving import remember_server
 from napari_dacapo.viewers.neuroglancer.served import ServedVolume, named_labels
 
 if TYPE_CHECKING:
+    from tornado.httputil import HTTPServerRequest
+
     from napari_dacapo.volumes import Volume
 
 __all__ = ["VolumeServer"]
@@ -85,7 +91,9 @@ class VolumeServer:
         warn_if_open(bind_address)
         self.token = new_token()
         self.loopback = is_loopback(bind_address)
+        self._address = bind_address
         self.origins = {origin_of(origin) for origin in origins}
+        self._page_ports: set[int] = set()
         self.files = DaemonExecutor(_FILE_THREADS, "napari-dacapo-files")
         self.computing = DaemonExecutor(_COMPUTE_THREADS, "napari-dacapo-computing")
         self._on_error = on_error
@@ -161,6 +169,15 @@ class VolumeServer:
             self.origins.add(origin_of(page))
         except ValueError as error:
             raise LinkError(f"{error}.", todo="Give one that begins with https://") from error
+
+    def allow_own_page(self, port: int) -> None:
+        """Let the pages read that come from a server of ours on the same address."""
+        self.origins |= page_origins(self._address, port)
+        self._page_ports.add(port)
+
+    def may_read(self, origin: str, request: HTTPServerRequest) -> bool:
+        """Return whether scripts of a page may read what they ask for."""
+        return origin in self.origins or is_page_from_here(origin, self._page_ports, request)
 
     def withdraw(self, volume: Volume) -> None:
         """Stop serving a volume; unknown ones are ignored."""

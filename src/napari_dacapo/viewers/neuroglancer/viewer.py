@@ -20,15 +20,14 @@ from neuroglancer import viewer_base
 from neuroglancer.server import Server
 from neuroglancer.trackable_state import ConcurrentModificationError
 
-from napari_dacapo.viewers.neuroglancer.access import (
+from napari_dacapo.viewers.neuroglancer.access import listening_socket, new_token
+from napari_dacapo.viewers.neuroglancer.daemon_executor import DaemonExecutor
+from napari_dacapo.viewers.neuroglancer.hosts import (
     guard_host,
     host_names,
     is_loopback,
-    listening_socket,
-    new_token,
     url_host,
 )
-from napari_dacapo.viewers.neuroglancer.daemon_executor import DaemonExecutor
 from napari_dacapo.viewers.neuroglancer.server import VolumeServer
 
 if TYPE_CHECKING:
@@ -127,9 +126,7 @@ class OwnViewer(neuroglancer.Viewer):  # type: ignore[misc]
         self._own_server.viewers[self.link_page.token] = self.link_page
         self._end = weakref.finalize(self, _end, self.volumes, self._own_server)
         self._origin = f"http://{url_host(bind_address)}:{self._own_server.port}"
-        self.volumes.allow_origin(self._origin)
-        if is_loopback(bind_address):
-            self.volumes.allow_origin(f"http://localhost:{self._own_server.port}")
+        self.volumes.allow_own_page(self._own_server.port)
 
     def get_viewer_url(self) -> str:
         """Return the address of the page."""
