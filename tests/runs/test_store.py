@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import zarr
 from tests.runs.conftest import CLUSTER, set_times
+from tests.runs.stale import StaleFiles
 
 from napari_dacapo.errors import ArrayNotFoundError, RunNotFoundError, StoreNotFoundError
 from napari_dacapo.runs import RunRow, Store, open_store
@@ -127,6 +128,34 @@ def test_the_cache_is_used_and_is_no_part_of_the_store(
     (warm,) = store.rows()
     assert warm == cold
     assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "part", ["checkpoints", "validation.zarr", "validation.zarr/20", "training_stats", "scores"]
+)
+def test_what_cannot_be_read_for_a_moment_is_not_kept(
+    copy_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    folder = copy_run("pypi-0.3.5", "affs_same_iso0")
+    (right,) = open_store(folder).rows()
+    (cache,) = Path(os.environ["XDG_CACHE_HOME"]).rglob("*.json")
+    cache.unlink()
+    stale = StaleFiles(monkeypatch, folder)
+    store = open_store(folder)
+    # Silent only after the run was looked up: until then a row could not be kept anyway.
+    read = store.config_store.retrieve_run_config
+    reading: list[str] = []
+
+    def remember(name: str) -> object:
+        reading.append(name)
+        return read(name)
+
+    monkeypatch.setattr(store.config_store, "retrieve_run_config", remember)
+    with stale.when(lambda path: bool(reading) and part in path):
+        (row,) = store.rows()
+    assert row != right
+    assert "Stale file handle" in str(row.problem)
+    assert list(open_store(folder).rows()) == [right]
 
 
 def test_a_new_checkpoint_shows_in_a_warm_list(copy_run: Callable[..., Path]) -> None:

@@ -41,6 +41,18 @@ class Readings:
     def __init__(self, store: Store, config: RunConfig) -> None:
         self._store = store
         self._config = config
+        self._errors: list[NapariDacapoError] = []
+
+    @property
+    def has_passing_problem(self) -> bool:
+        """Whether something could not be read so far that may be readable the next time."""
+        found = self.__dict__.get("validations")
+        errors = (*self._errors, *(found.problems if found is not None else ()))
+        return any(error.passing for error in errors)
+
+    def _said(self, error: NapariDacapoError) -> str:
+        self._errors.append(error)
+        return str(error)
 
     @cached_property
     def training_stats(self) -> TrainingStats:
@@ -48,7 +60,7 @@ class Readings:
         try:
             return TrainingStats(self._store.stats_store.retrieve_training_stats(self._config.name))
         except NapariDacapoError as error:
-            return TrainingStats(problem=str(error))
+            return TrainingStats(problem=self._said(error))
 
     @cached_property
     def last_training(self) -> tuple[TrainingIteration | None, str | None]:
@@ -61,7 +73,7 @@ class Readings:
         try:
             return self._store.stats_store.last_training_iteration(self._config.name), None
         except NapariDacapoError as error:
-            return None, str(error)
+            return None, self._said(error)
 
     @property
     def scores_problem(self) -> str | None:
@@ -78,7 +90,7 @@ class Readings:
                 self._config.name
             )
         except NapariDacapoError as error:
-            problem = str(error)
+            problem = self._said(error)
         return ValidationScores(
             entries, task=self._config.task_config, datasets=self.dataset_names,
             outputs=self.validations.outputs, problem=problem,
@@ -99,13 +111,22 @@ class Readings:
         """Iterations with prediction and output of every validation dataset."""
         return self.validations.complete(self.dataset_names)
 
-    @cached_property
+    @property
     def checkpoints(self) -> tuple[int, ...]:
         """Iterations with a checkpoint, ascending."""
+        return self._listed_checkpoints[0]
+
+    @property
+    def checkpoints_problem(self) -> str | None:
+        """Why there may be more of them: they cannot be listed."""
+        return self._listed_checkpoints[1]
+
+    @cached_property
+    def _listed_checkpoints(self) -> tuple[tuple[int, ...], str | None]:
         try:
-            return tuple(sorted(self._store.checkpoints.iterations(self._config.name)))
-        except NapariDacapoError:
-            return ()
+            return tuple(sorted(self._store.checkpoints.iterations(self._config.name))), None
+        except NapariDacapoError as error:
+            return (), self._said(error)
 
     @cached_property
     def iteration(self) -> int:
@@ -134,7 +155,9 @@ class Readings:
         """What cannot be read or is missing, in one line."""
         scores = self.validation_scores
         _, stats_problem = self.last_training
-        problems = [text for text in (self._config.problem, stats_problem) if text]
+        unlisted = map(str, self.validations.problems[:1])
+        found = (self._config.problem, stats_problem, self.checkpoints_problem, *unlisted)
+        problems = [text for text in found if text]
         if not scores.iteration_scores:
             problems.extend(scores.problems)
         elif not scores.table.stored.any():

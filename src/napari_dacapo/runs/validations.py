@@ -32,13 +32,29 @@ class Validations:
         self._run = run
         self._known: dict[int, StoredValidation] = {}
 
-    @cached_property
+    @property
     def iterations(self) -> tuple[int, ...]:
         """Iterations of which anything is stored, ascending."""
+        return self._listed[0]
+
+    @property
+    def problem(self) -> NapariDacapoError | None:
+        """Why there may be more of them: they cannot be listed."""
+        return self._listed[1]
+
+    @property
+    def problems(self) -> tuple[NapariDacapoError, ...]:
+        """Why more may be stored than was found so far, in all that was looked at."""
+        listed = self.__dict__.get("_listed", ((), None))[1]
+        found = [listed, *(validation.problem for validation in self._known.values())]
+        return tuple(problem for problem in found if problem is not None)
+
+    @cached_property
+    def _listed(self) -> tuple[tuple[int, ...], NapariDacapoError | None]:
         try:
-            return tuple(sorted(self._array_store.validated_iterations(self._run)))
-        except NapariDacapoError:
-            return ()
+            return tuple(sorted(self._array_store.validated_iterations(self._run))), None
+        except NapariDacapoError as error:
+            return (), error
 
     @cached_property
     def stored(self) -> Mapping[int, StoredValidation]:

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from napari_dacapo.options import Options
 
-__all__ = ["Roots", "check_name", "list_folder", "open_regular", "reachable", "read_file"]
+__all__ = [
+    "Roots",
+    "check_name",
+    "list_folder",
+    "open_regular",
+    "reachable",
+    "read_file",
+    "unreadable_folder",
+]
 
 
 def check_name(name: str) -> str:
@@ -193,7 +201,10 @@ def list_folder(folder: Path) -> list[os.DirEntry[str]]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BrokenFileError(
-            f"The folder {folder} cannot be read: {reason}.", path=folder
-        ) from error
+        raise unreadable_folder(folder, error) from error
+
+
+def unreadable_folder(folder: str | Path, error: Exception) -> BrokenFileError:
+    """Return what to raise when a folder cannot be looked through."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return BrokenFileError(f"The folder {folder} cannot be read: {reason}.", path=folder)

@@ -8,12 +8,14 @@ some levels deep.
 from __future__ import annotations
 
 import os
+import stat
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.errors import BrokenFileError, NapariDacapoError
+from napari_dacapo.store.paths import unreadable_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +27,7 @@ __all__ = ["StoredValidation", "find_stored", "folder_names", "holds_anything", 
 _ARRAY_FILES = (".zarray", "zarr.json", "attributes.json")
 _PARTS = ("prediction", "output")
 _MAX_NESTING = 8
+_NOT_THERE = (FileNotFoundError, NotADirectoryError)
 # Validations have a few folders; a tree of this many is something else.
 _MAX_FOLDERS = 10_000
 
@@ -41,11 +44,14 @@ class StoredValidation:
         Folders of datasets with a prediction.
     outputs : mapping of str to tuple of str
         Names of the outputs in each folder that has any.
+    problem : BrokenFileError or None
+        Why there may be more: a folder that could not be looked through.
     """
 
     iteration: int
     predictions: frozenset[str] = frozenset()
     outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    problem: BrokenFileError | None = field(default=None, compare=False)
 
     @property
     def folders(self) -> frozenset[str]:
@@ -77,7 +83,7 @@ def folder_names(dataset: str) -> tuple[str, ...]:
 
 def is_array(path: str | Path) -> bool:
     """Return whether a folder holds an array's metadata."""
-    return any(os.path.isfile(f"{path}/{name}") for name in _ARRAY_FILES)
+    return _is_array(path, _Unread())
 
 
 def holds_anything(folder: str, roots: Roots) -> bool:
@@ -90,7 +96,10 @@ def holds_anything(folder: str, roots: Roots) -> bool:
     roots : Roots
         Where files of the store may lie.
     """
-    return _leads_inside(folder, roots) and any(_contents(folder, _list(folder), roots))
+    unread = _Unread()
+    if not _leads_inside(folder, roots, unread):
+        return False
+    return any(_contents(folder, _list(folder, unread), roots, unread))
 
 
 def find_stored(top: str, iteration: int, roots: Roots) -> StoredValidation:
@@ -110,6 +119,7 @@ def find_stored(top: str, iteration: int, roots: Roots) -> StoredValidation:
     """
     predictions: set[str] = set()
     outputs: dict[str, tuple[str, ...]] = {}
+    unread = _Unread()
     # Those that were found first are looked at first, so that a huge tree does not hide them.
     pending = deque([("", os.path.islink(top))])
     for _ in range(_MAX_FOLDERS):
@@ -117,11 +127,11 @@ def find_stored(top: str, iteration: int, roots: Roots) -> StoredValidation:
             break
         name, is_link = pending.popleft()
         here = f"{top}/{name}" if name else top
-        if is_link and not _leads_inside(here, roots):
+        if is_link and not _leads_inside(here, roots, unread):
             continue
-        listing = _list(here)
+        listing = _list(here, unread)
         if name and listing.has_parts:
-            has_prediction, names = _contents(here, listing, roots)
+            has_prediction, names = _contents(here, listing, roots, unread)
             if has_prediction:
                 predictions.add(name)
             if names:
@@ -130,7 +140,19 @@ def find_stored(top: str, iteration: int, roots: Roots) -> StoredValidation:
             prefix = f"{name}/" if name else ""
             pending.extend((prefix + part, False) for part in listing.folders)
             pending.extend((prefix + part, True) for part in listing.links)
-    return StoredValidation(iteration, frozenset(predictions), outputs)
+    return StoredValidation(iteration, frozenset(predictions), outputs, unread.problem)
+
+
+class _Unread:
+    """Remembers what could not be looked at: it may be there all the same."""
+
+    def __init__(self) -> None:
+        self.problem: BrokenFileError | None = None
+
+    def add(self, folder: str | Path, error: OSError) -> None:
+        if self.problem is None and not isinstance(error, _NOT_THERE):
+            self.problem = unreadable_folder(folder, error)
+            self.problem.__cause__ = error
 
 
 class _Listing(NamedTuple):
@@ -143,7 +165,7 @@ class _Listing(NamedTuple):
         return any(part in names for part in _PARTS for names in (self.folders, self.links))
 
 
-def _list(folder: str) -> _Listing:
+def _list(folder: str, unread: _Unread) -> _Listing:
     folders, links, arrays = [], [], False
     try:
         with os.scandir(folder) as entries:
@@ -156,30 +178,49 @@ def _list(folder: str) -> _Listing:
                     folders.append(entry.name)
                 else:
                     arrays = arrays or entry.name in _ARRAY_FILES
-    except OSError:
+    except OSError as error:
+        unread.add(folder, error)
         return _Listing([], [], False)
     return _Listing(folders, links, arrays)
 
 
-def _contents(here: str, listing: _Listing, roots: Roots) -> tuple[bool, tuple[str, ...]]:
+def _is_array(path: str | Path, unread: _Unread) -> bool:
+    for name in _ARRAY_FILES:
+        try:
+            if stat.S_ISREG(os.stat(f"{path}/{name}").st_mode):
+                return True
+        except OSError as error:
+            unread.add(path, error)
+        except ValueError:  # a name with a NUL in it
+            return False
+    return False
+
+
+def _contents(
+    here: str, listing: _Listing, roots: Roots, unread: _Unread
+) -> tuple[bool, tuple[str, ...]]:
     """Return whether a folder has a prediction, and the names of the outputs in it."""
-    has_prediction = _has("prediction", here, listing, roots) and is_array(f"{here}/prediction")
+
+    def has(part: str) -> bool:
+        if part in listing.folders:
+            return True
+        return part in listing.links and _leads_inside(f"{here}/{part}", roots, unread)
+
+    has_prediction = has("prediction") and _is_array(f"{here}/prediction", unread)
     names: tuple[str, ...] = ()
-    if _has("output", here, listing, roots):
-        stored = _list(f"{here}/output")
-        linked = [name for name in stored.links if _leads_inside(f"{here}/output/{name}", roots)]
+    if has("output"):
+        top = f"{here}/output"
+        stored = _list(top, unread)
+        linked = [name for name in stored.links if _leads_inside(f"{top}/{name}", roots, unread)]
         names = tuple(sorted(stored.folders + linked))
     return has_prediction, names
 
 
-def _has(part: str, here: str, listing: _Listing, roots: Roots) -> bool:
-    if part in listing.folders:
-        return True
-    return part in listing.links and _leads_inside(f"{here}/{part}", roots)
-
-
-def _leads_inside(folder: str, roots: Roots) -> bool:
+def _leads_inside(folder: str, roots: Roots, unread: _Unread) -> bool:
     try:
-        return os.path.isdir(roots.check(Path(folder)))
+        return stat.S_ISDIR(os.stat(roots.check(Path(folder))).st_mode)
     except NapariDacapoError:
+        return False
+    except OSError as error:
+        unread.add(folder, error)
         return False
