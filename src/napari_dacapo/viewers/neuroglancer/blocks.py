@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dacapo.viewers.neuroglancer.daemon_executor import DaemonExecutor
+from napari_dacapo.viewers.daemon_executor import DaemonExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

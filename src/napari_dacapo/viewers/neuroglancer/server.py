@@ -17,6 +17,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from napari_dacapo.errors import LinkError
+from napari_dacapo.viewers.daemon_executor import DaemonExecutor
 from napari_dacapo.viewers.neuroglancer.access import (
     is_page_from_here,
     listening_socket,
@@ -26,7 +27,6 @@ from napari_dacapo.viewers.neuroglancer.access import (
     warn_if_open,
 )
 from napari_dacapo.viewers.neuroglancer.addresses import slot_address, volume_address
-from napari_dacapo.viewers.neuroglancer.daemon_executor import DaemonExecutor
 from napari_dacapo.viewers.neuroglancer.handlers import VolumeHandler
 from napari_dacapo.viewers.neuroglancer.hosts import (
     guard_host,

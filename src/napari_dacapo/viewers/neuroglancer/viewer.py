@@ -20,8 +20,8 @@ from neuroglancer import viewer_base
 from neuroglancer.server import Server
 from neuroglancer.trackable_state import ConcurrentModificationError
 
+from napari_dacapo.viewers.daemon_executor import DaemonExecutor
 from napari_dacapo.viewers.neuroglancer.access import listening_socket, new_token
-from napari_dacapo.viewers.neuroglancer.daemon_executor import DaemonExecutor
 from napari_dacapo.viewers.neuroglancer.hosts import (
     guard_host,
     host_names,

@@ -12,7 +12,7 @@ from concurrent.futures import CancelledError, wait
 
 import pytest
 
-from napari_dacapo.viewers.neuroglancer.daemon_executor import DaemonExecutor
+from napari_dacapo.viewers.daemon_executor import DaemonExecutor
 
 
 def test_work_is_done_and_failures_are_handed_on() -> None:
@@ -113,7 +113,7 @@ def test_a_process_ends_while_work_is_being_done() -> None:
     done = run(
         """
         import threading
-        from napari_dacapo.viewers.neuroglancer.daemon_executor import DaemonExecutor
+        from napari_dacapo.viewers.daemon_executor import DaemonExecutor
         executor, begun = DaemonExecutor(1, "test"), threading.Event()
         def hang():
             begun.set()
