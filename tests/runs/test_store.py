@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import zarr
 from tests.runs.conftest import CLUSTER, set_times
+from tests.runs.stale import StaleFiles
 
 from napari_dacapo.errors import ArrayNotFoundError, RunNotFoundError, StoreNotFoundError
 from napari_dacapo.runs import RunRow, Store, open_store
@@ -127,6 +128,34 @@ def test_the_cache_is_used_and_is_no_part_of_the_store(
     (warm,) = store.rows()
     assert warm == cold
     assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "part", ["checkpoints", "validation.zarr", "validation.zarr/20", "training_stats", "scores"]
+)
+def test_what_cannot_be_read_for_a_moment_is_not_kept(
+    copy_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    folder = copy_run("pypi-0.3.5", "affs_same_iso0")
+    (right,) = open_store(folder).rows()
+    (cache,) = Path(os.environ["XDG_CACHE_HOME"]).rglob("*.json")
+    cache.unlink()
+    stale = StaleFiles(monkeypatch, folder)
+    store = open_store(folder)
+    # Silent only after the run was looked up: until then a row could not be kept anyway.
+    read = store.config_store.retrieve_run_config
+    reading: list[str] = []
+
+    def remember(name: str) -> object:
+        reading.append(name)
+        return read(name)
+
+    monkeypatch.setattr(store.config_store, "retrieve_run_config", remember)
+    with stale.when(lambda path: bool(reading) and part in path):
+        (row,) = store.rows()
+    assert row != right
+    assert "Stale file handle" in str(row.problem)
+    assert list(open_store(folder).rows()) == [right]
 
 
 def test_a_new_checkpoint_shows_in_a_warm_list(copy_run: Callable[..., Path]) -> None:
@@ -247,6 +276,19 @@ def test_names_that_lead_elsewhere_are_not_followed(
     (outside / "secret.yaml").write_text("name: linked\n")
     rows = {row.name: row for row in store.rows()}
     assert "linked" not in rows or rows["linked"].state == "broken"
+
+
+def test_a_run_whose_folders_lead_elsewhere_has_no_time(
+    copy_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = copy_run("main", "never_trained")
+    (tmp_path / "elsewhere" / "validation.zarr" / "10").mkdir(parents=True)
+    (folder / "never_trained").symlink_to(tmp_path / "elsewhere")
+    # Without its ending, the name of this file leads out of the folder of runs.
+    shutil.copy(folder / "configs" / "runs" / "never_trained.yaml", folder / "configs/runs/...yaml")
+    (dots, row) = open_store(folder).rows()
+    assert (dots.name, dots.state, dots.last_change) == ("..", "broken", None)
+    assert (row.name, row.state, row.last_change) == ("never_trained", "configured", None)
 
 
 def test_a_listing_can_be_cancelled(open_real: Callable[..., Store]) -> None:

@@ -24,6 +24,7 @@ from napari_dacapo.errors import (  # noqa: E402
     ReadOnlyError,
     RunNotFoundError,
     StoreNotFoundError,
+    UnsafeFileError,
 )
 from napari_dacapo.options import Options  # noqa: E402
 from napari_dacapo.store import (  # noqa: E402
@@ -163,9 +164,12 @@ def test_documents_of_the_wrong_shape(tmp_path: Path, document: dict[str, Any]) 
 def test_names_are_never_operators(tmp_path: Path) -> None:
     client = mongomock.MongoClient()
     client["dacapo"]["runs"].insert_one({"name": "run"})
+    client["dacapo"]["tasks"].insert_one({"name": "task"})
     store = MongoConfigStore(_options(tmp_path), client)
-    with pytest.raises(RunNotFoundError):
+    with pytest.raises(UnsafeFileError, match="is not a name"):
         store.retrieve_run_config({"$ne": ""})  # type: ignore[arg-type]
+    with pytest.raises(ConfigNotFoundError):
+        store.retrieve_task_config({"$ne": ""})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", [*WRITING_CONFIGS, *WRITING_STATS])

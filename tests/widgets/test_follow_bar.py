@@ -122,6 +122,7 @@ def test_a_warning_is_marked(training: RunsWidget, replay: Replay) -> None:
     look(training)
     shutil.rmtree(replay.target)
     look(training)
+    look(training)
     assert "⚠ It is no longer in the store." in training.follow.text.text()
     assert training.follow.switch.isChecked()
     training.follow.switch.click()

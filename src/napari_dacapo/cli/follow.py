@@ -66,12 +66,14 @@ def _follow(
     keep_going: bool,
 ) -> None:
     from napari_dacapo.runs import RunWatcher
+    from napari_dacapo.viewers.daemon_executor import DaemonExecutor
 
-    # On this thread, so that what goes wrong ends the command and not only a thread.
     watcher = RunWatcher(find_run(run, store, path_map), interval=interval)
+    # A look may hang in a file server that does not answer, where no Ctrl-C reaches it.
+    looks = DaemonExecutor(1, f"follow {run}")
     pause = threading.Event()
     while True:
-        for event in watcher.poll():
+        for event in looks.submit(watcher.poll).result():
             line = _as_json(event) if as_json else _as_text(event)
             print(line, flush=True)
             if event.kind == "finished" and not keep_going:

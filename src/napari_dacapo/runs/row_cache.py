@@ -22,74 +22,10 @@ from napari_dacapo.runs.state import Progress
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RowCache", "fingerprint"]
+__all__ = ["RowCache"]
 
 _VERSION = 1
 _MAX_BYTES = 256 * 2**20
-
-
-def fingerprint(store: Path, name: str) -> list[list[int]] | None:
-    """Return sizes and times of what a run's row depends on.
-
-    Parameters
-    ----------
-    store : Path
-        ``runs_base_dir`` of a store of files.
-    name : str
-        Name of a run.
-
-    Returns
-    -------
-    list of list of int, or None
-        Changes whenever a file is written, a checkpoint or validation is
-        added, or the newest validation grows; None if the run's config
-        cannot be looked up.
-    """
-    marks: list[list[int]] = []
-    config = _mark(f"{store}/configs/runs/{name}.yaml")
-    if config is None:
-        return None
-    marks.append(config)
-    run = f"{store}/{name}"
-    for path in (
-        f"{store}/stats/training_stats/{name}",
-        f"{store}/stats/validation_scores/{name}",
-        run,
-        f"{run}/checkpoints/iterations",
-        f"{run}/validation.zarr",
-    ):
-        marks.append(_mark(path) or [])
-    if marks[-1]:
-        marks.extend(_newest_validation(f"{run}/validation.zarr"))
-    return marks
-
-
-def _newest_validation(container: str) -> list[list[int]]:
-    try:
-        names = os.listdir(container)
-    except OSError:
-        return []
-    newest = max((name for name in names if name.isdecimal()), key=int, default=None)
-    if newest is None:
-        return []
-    folder = f"{container}/{newest}"
-    marks = [_mark(folder) or []]
-    try:
-        datasets = sorted(os.listdir(folder))
-    except OSError:
-        return marks
-    for dataset in datasets:
-        marks.append(_mark(f"{folder}/{dataset}") or [])
-        marks.append(_mark(f"{folder}/{dataset}/output") or [])
-    return marks
-
-
-def _mark(path: str) -> list[int] | None:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return [status.st_size, status.st_mtime_ns]
 
 
 class RowCache:

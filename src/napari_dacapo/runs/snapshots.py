@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 
 from napari_dacapo.errors import ArrayFormatError, ArrayNotFoundError, NapariDacapoError
-from napari_dacapo.runs.validations import is_array
+from napari_dacapo.store import is_array
 from napari_dacapo.volumes import Identity, Role, Volume
 
 if TYPE_CHECKING:

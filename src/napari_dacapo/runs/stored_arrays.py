@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError
-from napari_dacapo.runs.validations import is_array
+from napari_dacapo.store import is_array
 from napari_dacapo.volumes import Identity, Volume
 
 if TYPE_CHECKING:

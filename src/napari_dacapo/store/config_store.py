@@ -67,11 +67,13 @@ class ConfigStore:
         ------
         RunNotFoundError
             If there is no such run.
+        UnsafeFileError
+            If files of a run of that name would lie outside of the store.
         BrokenFileError
             If nothing of its config can be read. If parts can, ``problem`` of
             the config says what is wrong with the rest.
         """
-        raw = self._read("runs", run_name)
+        raw = self._read("runs", check_name(run_name))
         if raw is None:
             raise RunNotFoundError(
                 f"There is no run {run_name!r:.120} in {self}.",
