@@ -78,6 +78,20 @@ def test_errors_are_one_line_and_an_exit_code(
     assert said in line
 
 
+def test_what_of_an_options_file_does_not_count_is_said(
+    stores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "dacapo.yaml"
+    file.write_text(f"runs_base_dir: {stores / 'main'}\npath_map: {{/: /}}\n")
+    assert run_cli("runs", str(tmp_path)) == 0
+    captured = capsys.readouterr()
+    assert "dist_aniso" in captured.out
+    (line,) = captured.err.splitlines()
+    assert line.startswith(f"napari-dacapo: The path_map of {file} is not used")
+    assert run_cli("runs", str(file)) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_bug_is_one_line_too_unless_asked_for_more(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, stores: Path
 ) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_dacapo.cli.printing import say
+
 if TYPE_CHECKING:
     from napari_dacapo.runs import Run, Store
 
@@ -49,11 +51,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 
 
 def find_store(path: str | None, path_map: Sequence[str] | None = None) -> Store:
-    """Open the store that the options name."""
+    """Open the store that the options name; say what of the options file does not count."""
     from napari_dacapo.options import parse_map
     from napari_dacapo.runs import open_store
 
-    return open_store(path, path_map=parse_map(path_map) if path_map else None)
+    store = open_store(path, path_map=parse_map(path_map) if path_map else None)
+    for note in store.options.notes:
+        say(note)
+    return store
 
 
 def find_run(run: str, path: str | None, path_map: Sequence[str] | None = None) -> Run:
