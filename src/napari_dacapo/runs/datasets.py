@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError, UnsupportedError
+from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError
 from napari_dacapo.volumes import Identity, Volume
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ __all__ = ["COPY_NOTE", "Dataset"]
 Split = Literal["train", "validate"]
 InputRole = Literal["raw", "gt", "mask"]
 
+_COPY = "copy that the validation made"
 COPY_NOTE = (
-    "the copy that the validation made; the original is out of reach. "
-    "Add its folder to the path map to see all of it."
+    f"the {_COPY}; the original is out of reach. Add its folder to the path map to see all of it."
 )
 
 
@@ -117,7 +117,8 @@ class Dataset:
             Which of the two. raw is cut to what the network needs to see of
             it to predict where gt is.
         """
-        return self._copies.get(role)
+        copy = self._copies.get(role)
+        return copy if isinstance(copy, Volume) else None
 
     def why_not(self, role: InputRole) -> str | None:
         """Return why an array cannot be had; None if it can, or if there is none to be had."""
@@ -134,7 +135,7 @@ class Dataset:
         return {}
 
     @cached_property
-    def _copies(self) -> dict[str, Volume]:
+    def _copies(self) -> dict[str, Volume | NapariDacapoError]:
         if self.split != "validate":
             return {}
         from napari_dacapo.runs.stored_arrays import input_copies
@@ -164,18 +165,22 @@ class Dataset:
             raise ArrayNotFoundError(f"Dataset {self.name} of run {self.run.name} has no {role}.")
         try:
             return self._original(role, config)
-        except (NapariDacapoError, OSError) as error:
-            # The copies are none of the mask, and only of what was validated.
-            copy = self.copy(role) if role != "mask" else None
-            if copy is not None:
-                return copy.with_notes(COPY_NOTE)
-            if isinstance(error, UnsupportedError | ArrayNotFoundError):
-                raise
-            if isinstance(error, NapariDacapoError):
-                raise
-            raise ArrayNotFoundError(
+        except NapariDacapoError as error:
+            problem = error
+        except OSError as error:
+            problem = ArrayNotFoundError(
                 f"Dataset {self.name} of run {self.run.name}: {role} cannot be read: {error}."
-            ) from error
+            )
+        # A path map that does not count may be why the original is out of reach.
+        notes = self.run.store.options.notes if isinstance(problem, ArrayNotFoundError) else ()
+        # The copies are none of the mask, and only of what was validated.
+        copy = self._copies.get(role)
+        if isinstance(copy, Volume):
+            return copy.with_notes(COPY_NOTE, *notes)
+        more = [] if copy is None else [f"The {_COPY} cannot be read either: {copy.message}"]
+        todo = " ".join(part for part in (problem.todo, *notes) if part)
+        message = " ".join((problem.message, *more))
+        raise type(problem)(message, todo=todo, path=problem.path) from problem
 
     def _original(self, role: InputRole, config: ArrayConfig) -> Volume:
         from napari_dacapo.volumes import volume_from_config
