@@ -95,6 +95,19 @@ def test_a_store_without_runs_says_so(printed: Any, tmp_path: Path) -> None:
     assert json.loads(printed("runs", tmp_path, "--json")) == []
 
 
+def test_a_store_that_is_not_there_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = tmp_path / "dacapo.yaml"
+    options.write_text("runs_base_dir: /nonexistent/x\n")
+    with pytest.raises(SystemExit) as left:
+        cli.main(["runs", str(options)])
+    assert left.value.code == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "The store /nonexistent/x is not there." in captured.err
+
+
 def check_array(entry: dict[str, Any], folder: Path) -> None:
     """Compare a printed array with its metadata on disk, read as plain JSON."""
     assert list(entry) == ARRAY_KEYS
