@@ -11,6 +11,7 @@ from napari_dacapo.options import Options, load_options
 from napari_dacapo.runs.readings import Readings, last_change
 from napari_dacapo.runs.row import RunRow
 from napari_dacapo.runs.row_cache import RowCache, fingerprint
+from napari_dacapo.runs.state import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -172,7 +173,11 @@ class Store:
             readings = Readings(self, self.config_store.retrieve_run_config(name))
             row = readings.stateless_row
         except NapariDacapoError as error:
-            return RunRow(name=name, last_change=last_change(self, name), problem=str(error))
+            row = RunRow(name=name, last_change=last_change(self, name), problem=str(error))
+            # What the file system refused may be read the next time, though no file changed.
+            if cache and not isinstance(error.__cause__, OSError):
+                cache.put(row, UNREADABLE, marks)
+            return row
         if cache:
             cache.put(row, readings.progress, marks)
         return row.at(readings.progress, time.time())
