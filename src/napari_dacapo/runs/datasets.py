@@ -122,13 +122,26 @@ class Dataset:
 
     def why_not(self, role: InputRole) -> str | None:
         """Return why an array cannot be had; None if it can, or if there is none to be had."""
-        if role == "mask" and self._config_of("mask") is None:
+        if role == "mask" and self.array_config("mask") is None:
             return None
         try:
             self._array(role)
         except NapariDacapoError as error:
             return str(error)
         return None
+
+    def array_config(self, role: InputRole) -> ArrayConfig | None:
+        """Return the config of an array, None if the dataset has none.
+
+        That of a dataset which a simple datasplit found is made by its rules.
+        """
+        from napari_dacapo.runs.datasplit import simple_array_config
+        from napari_dacapo.store.configs import SimpleDataset
+
+        if isinstance(self.config, SimpleDataset):
+            return simple_array_config(self.config, role, self.run.store.options)
+        config: ArrayConfig | None = getattr(self.config, f"{role}_config", None)
+        return config
 
     @cached_property
     def _opened(self) -> dict[InputRole, Volume | NapariDacapoError]:
@@ -160,7 +173,7 @@ class Dataset:
             return None
 
     def _open(self, role: InputRole) -> Volume:
-        config = self._config_of(role)
+        config = self.array_config(role)
         if config is None:
             raise ArrayNotFoundError(f"Dataset {self.name} of run {self.run.name} has no {role}.")
         try:
@@ -198,12 +211,3 @@ class Dataset:
         if role == "gt" and volume.channel_axis is None and task.class_names:
             return volume.with_(class_names=dict(enumerate(task.class_names)))
         return volume
-
-    def _config_of(self, role: InputRole) -> ArrayConfig | None:
-        from napari_dacapo.runs.datasplit import simple_array_config
-        from napari_dacapo.store.configs import SimpleDataset
-
-        if isinstance(self.config, SimpleDataset):
-            return simple_array_config(self.config, role, self.run.store.options)
-        config: ArrayConfig | None = getattr(self.config, f"{role}_config", None)
-        return config
