@@ -57,6 +57,7 @@ def test_every_command_has_help_with_examples(
         (["runs", "/nowhere/at/all"], 1, "/nowhere/at/all"),
         (["show", "run", "--store", "/nowhere/at/all"], 1, "/nowhere/at/all"),
         (["runs"], 1, "dacapo.yaml"),
+        (["show", "x" * 5000], 1, "dacapo.yaml"),
         (["runs", "--path-map", "/nrs"], 1, "/nrs"),
         (["demo", "nucleus"], 1, "mito_distance, cell_affinities"),
     ],

@@ -346,7 +346,7 @@ def test_homes_of_nobody(home: Path, cwd: Path) -> None:
         {"environ": {"NAPARI_DACAPO_PATH_MAP": "/a=~nosuchuser/b"}},
         {"runs_base_dir": "~nosuchuser/b"},
     ):
-        with pytest.raises(OptionsError, match="~nosuchuser/b begins with a home"):
+        with pytest.raises(OptionsError, match="~nosuchuser/b, begins with a home"):
             load_options(**{"environ": {}, "runs_base_dir": cwd, "cwd": cwd, **arguments})
     options = Options(runs_base_dir=cwd, path_map={"/a": "~nosuchuser/b"})
     assert options.map_path("/a/c") == Path("~nosuchuser/b/c")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -76,7 +77,7 @@ def find_run(run: str, path: str | None, path_map: Sequence[str] | None = None) 
     from napari_dacapo.errors import StoreNotFoundError
     from napari_dacapo.options import locate_store
 
-    if path is None and Path(run).exists():
+    if path is None and os.path.exists(run):
         try:
             location = locate_store(run)
         except StoreNotFoundError:

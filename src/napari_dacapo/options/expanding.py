@@ -31,13 +31,13 @@ def expand(
     """
     text = os.fspath(path)
     if "\0" in text:
-        raise OptionsError(f"The {what} {text!r:.120} is none: it holds a NUL.")
+        raise OptionsError(f"The {what}, {text!r:.120}, holds a NUL, as no path does.")
     if home is not None and (text == "~" or text.startswith("~/")):
         return Path(home, text[2:])
     expanded = os.path.expanduser(text)
     if expanded.startswith("~"):
         raise OptionsError(
-            f"The {what} {text:.120} begins with a home that is not known here.",
+            f"The {what}, {text:.120}, begins with a home that is not known here.",
             todo="Write the whole path.",
         )
     return Path(expanded)
