@@ -89,6 +89,15 @@ def test_a_name_that_leads_out_of_the_store_is_a_broken_row(
         store.run(name)
 
 
+@pytest.mark.parametrize("password", ["secret", "se/cret", "se@cret", "se://cret"])
+def test_a_label_is_without_password(tmp_path: Path, password: str) -> None:
+    options = Options(
+        type="mongo", runs_base_dir=tmp_path, mongo_db_name="dacapo",
+        mongo_db_host=f"mongodb://user:{password}@server:27017",
+    )  # fmt: skip
+    assert Store(options).label == "mongodb://server:27017/dacapo"
+
+
 def test_passwords_are_in_no_name(stores: Path, in_database: Callable[[Path], Store]) -> None:
     store = in_database(stores / "pypi-0.3.5-thresholds")
     assert store.label == "mongodb://server:27017/dacapo"

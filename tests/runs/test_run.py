@@ -134,6 +134,47 @@ def test_copies_serve_where_originals_are_out_of_reach(
     assert volume.identity.role == role
 
 
+def test_a_torn_copy_is_said_beside_the_original(copy_run: Callable[..., Path]) -> None:
+    folder = copy_run("main", "dist_aniso")
+    torn = folder / "dist_aniso" / "validation.zarr" / "inputs" / "aniso_val" / "gt" / ".zarray"
+    torn.write_bytes(torn.read_bytes()[:20])
+    run = open_store(folder).run("dist_aniso")
+    with pytest.raises(ArrayNotFoundError) as info:
+        _ = run.dataset("aniso_val").gt
+    message = str(info.value)
+    assert message.startswith(f"{CLUSTER}/aniso_val.zarr/labels does not exist.")
+    assert f"copy that the validation made cannot be read either: {torn}" in message
+    assert "path map" in message
+    assert any(str(torn) in reason for reason in run.missing())
+    assert run.dataset("aniso_val").copy("gt") is None
+    assert run.dataset("aniso_val").raw.notes
+
+
+def test_a_copy_outside_of_the_store_is_said(copy_run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = copy_run("main", "dist_aniso")
+    gt = folder / "dist_aniso" / "validation.zarr" / "inputs" / "aniso_val" / "gt"
+    gt.rename(tmp_path / "gt")
+    gt.symlink_to(tmp_path / "gt")
+    with pytest.raises(ArrayNotFoundError, match=r"either: .*gt is a link to .*outside the store"):
+        _ = open_store(folder).run("dist_aniso").dataset("aniso_val").gt
+
+
+def test_a_path_map_that_does_not_count_is_said_where_it_is_missed(
+    copy_run: Callable[..., Path], stores: Path, tmp_path: Path
+) -> None:
+    copy_run("main", "dist_aniso", into="project/store")
+    file = tmp_path / "project" / "dacapo.yaml"
+    file.write_text(f"runs_base_dir: ./store\npath_map: {{{CLUSTER}: {stores / 'data'}}}\n")
+    said = f"The path_map of {file} is not used"
+    dataset = open_store(tmp_path / "project").run("dist_aniso").dataset("aniso_val")
+    assert dataset.raw.notes[-1].startswith(said)
+    shutil.rmtree(tmp_path / "project" / "store" / "dist_aniso" / "validation.zarr" / "inputs")
+    dataset = open_store(tmp_path / "project").run("dist_aniso").dataset("aniso_val")
+    with pytest.raises(ArrayNotFoundError, match=said):
+        _ = dataset.raw
+    assert open_store(file).run("dist_aniso").dataset("aniso_val").raw.notes == ()
+
+
 def test_the_defect_of_0_3_5_is_repaired(stores: Path, copy_run: Callable[..., Path]) -> None:
     folder = copy_run("pypi-0.3.5", "dist_aniso")
     raw = folder / "dist_aniso" / "validation.zarr" / "inputs" / "aniso_val" / "raw"

@@ -7,6 +7,7 @@ wire protocol over a real socket, so that what is sent can be looked at.
 from __future__ import annotations
 
 import pickle
+import re
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -199,6 +200,21 @@ def test_a_database_must_be_named(tmp_path: Path, field: str) -> None:
 def test_addresses_that_make_no_sense(tmp_path: Path, host: str) -> None:
     with pytest.raises(OptionsError, match="no address of a MongoDB server"):
         MongoConfigStore(_options(tmp_path, host))
+
+
+@pytest.mark.parametrize("scheme", ["mongodb://", "mongodb+srv://", ""])
+@pytest.mark.parametrize(
+    "password",
+    ["qw/xy", "12/34", "qw?xy=1", "qw@xy", "qw:xy", "qw://xy", "qw%zz", "qw[x", "/", "@", "@/12"],
+)
+def test_nothing_of_a_password_that_is_not_escaped_is_told(
+    tmp_path: Path, scheme: str, password: str
+) -> None:
+    with pytest.raises(OptionsError) as info:
+        MongoConfigStore(_options(tmp_path, f"{scheme}me:{password}@server.example:port"))
+    message = str(info.value)
+    assert f"{scheme or 'mongodb://'}server.example:port " in message
+    assert not re.search("me:|qw|xy|12|34|zz", message)
 
 
 # Over a real socket.

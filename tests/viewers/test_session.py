@@ -107,6 +107,19 @@ def test_an_options_file_is_reopened_as_such(
     assert len(session.store.rows) == 2
 
 
+def test_a_path_map_that_came_along_with_a_folder_does_not_count_after_a_reload_either(
+    session: Session, demo_store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "dacapo.yaml").write_text(f"runs_base_dir: {demo_store}\npath_map: {{/: /}}\n")
+    session.open_store(str(tmp_path))
+    for _ in range(2):
+        assert session.store.opened is not None
+        assert session.store.opened.options.path_map == {}
+        assert session.store.state.path == str(tmp_path)
+        assert len(session.store.rows) == 2
+        session.reload()
+
+
 def test_no_store_is_a_state_not_a_failure(session: Session, tmp_path: Path) -> None:
     session.open_store(str(tmp_path / "gone"))
     assert session.store.state.status == "failed"

@@ -9,6 +9,7 @@ import typer
 
 from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run, find_store
 from napari_dacapo.cli.screen import has_screen, need_screen
+from napari_dacapo.cli.tables import print_line
 from napari_dacapo.errors import NapariDacapoError, RunNotFoundError
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _open_link(
 
     show_link(volumes, view, screenshot=screenshot)
     if screenshot is not None:
-        typer.echo(f"Saved {screenshot.absolute()}")
+        print_line(f"Saved {screenshot.absolute()}")
 
 
 def _check(run: Run, dataset: str | None, iteration: int | None) -> None:
@@ -183,4 +184,4 @@ def _show(
         screenshot=screenshot,
     )
     if screenshot is not None:
-        typer.echo(f"Saved {screenshot.absolute()}")
+        print_line(f"Saved {screenshot.absolute()}")

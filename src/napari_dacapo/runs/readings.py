@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Readings", "last_change", "type_label"]
 
 
+# DaCapo 0.3.5; its main branch writes stats at validations only.
+_ITERATIONS_OF_A_WRITE = 100
+
+
 class Readings:
     """Everything about a run that changes while it trains, as of one moment.
 
@@ -180,7 +184,19 @@ class Readings:
             has_validation_data=self.has_validation_data,
             validated=bool(self.validated_iterations),
             last_change=self.last_change,
+            write_interval=self._write_interval,
         )
+
+    @property
+    def _write_interval(self) -> float | None:
+        last, _ = self.last_training
+        if last is None:
+            return None
+        iterations = self._config.validation_interval
+        # Versions whose runs have no batch size of their own write more often than they validate.
+        if self._config.batch_size is None:
+            iterations = min(iterations, _ITERATIONS_OF_A_WRITE)
+        return last.time * iterations
 
     def row(self) -> RunRow:
         """Return what a list of runs shows."""

@@ -1,9 +1,9 @@
 """Rows of earlier listings, kept in the user's cache folder.
 
 Reading a thousand runs takes seconds, looking whether they changed does not.
-A row counts as long as the sizes and times of the run's files are the same. A
-store itself is never written, and a cache that is lost or broken only costs
-time.
+A row counts as long as the sizes and times of the run's files are the same, and
+the version of this package, which decides what is made of them. A store itself
+is never written, and a cache that is lost or broken only costs time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from napari_dacapo._version import __version__
 from napari_dacapo.runs.row import RunRow
 from napari_dacapo.runs.state import Progress
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RowCache"]
 
-_VERSION = 1
 _MAX_BYTES = 256 * 2**20
 
 
@@ -86,7 +86,7 @@ class RowCache:
             return
         with contextlib.suppress(OSError, ValueError):
             # Not json.dump, which goes through each value in Python.
-            content = json.dumps({"version": _VERSION, "rows": rows})
+            content = json.dumps({"version": __version__, "rows": rows})
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._path.parent, suffix=".tmp")
             try:
@@ -104,7 +104,7 @@ class RowCache:
             content = json.loads(self._path.read_bytes())
         except (OSError, ValueError, RecursionError):
             return {}
-        if not isinstance(content, dict) or content.get("version") != _VERSION:
+        if not isinstance(content, dict) or content.get("version") != __version__:
             return {}
         rows = content.get("rows")
         return rows if isinstance(rows, dict) else {}

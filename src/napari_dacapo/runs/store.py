@@ -12,6 +12,7 @@ from napari_dacapo.runs.marks import fingerprint
 from napari_dacapo.runs.readings import Readings, last_change
 from napari_dacapo.runs.row import RunRow
 from napari_dacapo.runs.row_cache import RowCache
+from napari_dacapo.runs.state import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -173,7 +174,11 @@ class Store:
             readings = Readings(self, self.config_store.retrieve_run_config(name))
             row = readings.stateless_row
         except NapariDacapoError as error:
-            return RunRow(name=name, last_change=last_change(self, name), problem=str(error))
+            row = RunRow(name=name, last_change=last_change(self, name), problem=str(error))
+            # What the file system refused may be read the next time, though no file changed.
+            if cache and not isinstance(error.__cause__, OSError):
+                cache.put(row, UNREADABLE, marks)
+            return row
         progress = readings.progress
         # The files do not change when a file server answers again.
         if cache and not readings.has_passing_problem:

@@ -24,7 +24,7 @@ EMPTY_NOTE_OTHER = "This stored segmentation is empty."
 _RANGES = {"distance": (-1.0, 1.0), "affinities": (0.0, 1.0)}
 
 
-def input_copies(run: Run, dataset: str) -> dict[str, Volume]:
+def input_copies(run: Run, dataset: str) -> dict[str, Volume | NapariDacapoError]:
     """Open the copies of raw and gt that the first validation made.
 
     Parameters
@@ -36,23 +36,25 @@ def input_copies(run: Run, dataset: str) -> dict[str, Volume]:
 
     Returns
     -------
-    dict of str to Volume
-        With "raw" and "gt" as far as they are there and hold anything.
+    dict of str to Volume or NapariDacapoError
+        "raw" and "gt" as far as they are there and hold anything; for one
+        that cannot be opened, why not.
     """
     from napari_dacapo.volumes import is_empty
 
     try:
         raw, gt = run.store.array_store.validation_input_arrays(run.name, dataset)
-    except NapariDacapoError:
-        return {}
-    copies = {}
+    except NapariDacapoError as error:
+        return {"raw": error, "gt": error}
+    copies: dict[str, Volume | NapariDacapoError] = {}
     for role, path in (("raw", raw.path), ("gt", gt.path)):
         if not is_array(path):
             continue
         identity = Identity(run.name, dataset, role, store=run.store.label)  # type: ignore[arg-type]
         try:
             volume = _open(run, path, identity)
-        except NapariDacapoError:
+        except NapariDacapoError as error:
+            copies[role] = error
             continue
         # A validation that failed leaves an array without a single chunk.
         if role == "gt" or is_empty(volume) is not True:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_dacapo.options import locate_store
@@ -71,7 +70,8 @@ def list_runs(
 
 
 def _opened(path: str, store: Store) -> Opened:
-    # An options file is kept as such: it may hold a path map, too.
-    if store.options.type != "files" or (path and Path(path).is_file()):
-        return Opened(store, path, None)
-    return Opened(store, store.label, locate_store(path).run_name if path else None)
+    source = store.options.source
+    if source is not None:
+        # An options file is kept as such: it may hold a path map, too.
+        return Opened(store, str(source.absolute()), None)
+    return Opened(store, store.label, locate_store(path).run_name)
