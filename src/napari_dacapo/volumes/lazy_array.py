@@ -17,6 +17,7 @@ import numpy as np
 from dask.base import tokenize
 
 from napari_dacapo.volumes.functions import AsType
+from napari_dacapo.volumes.limits import check_chunks, check_memory
 from napari_dacapo.volumes.sources import TensorStoreSource, ZarrSource
 from napari_dacapo.volumes.views import MapView, SourceView, StackView, basic_index
 
@@ -155,11 +156,14 @@ class LazyArray(da.Array):
     def __array__(
         self, dtype: DTypeLike | None = None, copy: bool | None = None, **kwargs: Any
     ) -> NDArray[Any]:
-        direct = isinstance(self.lazy_view, SourceView) or self.lazy_view.nbytes <= _DIRECT_BYTES
+        view = self.lazy_view
+        if isinstance(view, SourceView) or view.nbytes <= _DIRECT_BYTES:
+            return np.asarray(view.read(), dtype=dtype)
+        check_memory(view.nbytes, "")
+        check_chunks(view.n_chunks, "")
         # Large results of functions are computed block by block, so that no
         # intermediate array is as large as the result.
-        elements = self.lazy_view.read() if direct else self._plain().compute()
-        return np.asarray(elements, dtype=dtype)
+        return np.asarray(self._plain().compute(), dtype=dtype)
 
     def _plain(self) -> Any:
         """Return the same blocks as an ordinary dask array."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_dacapo.errors import ArrayFormatError, BrokenFileError
 from napari_dacapo.volumes import chunk_cache
+from napari_dacapo.volumes.limits import check_decoding, count_chunks
 
 if TYPE_CHECKING:
     import tensorstore as ts
@@ -26,12 +28,9 @@ __all__ = [
     "TensorStoreSource",
     "TransposedSource",
     "ZarrSource",
-    "check_memory",
     "reading",
     "reason_of",
 ]
-
-_CHECK_ABOVE = 2**28
 
 
 class Source(Protocol):
@@ -51,28 +50,6 @@ class Source(Protocol):
 
     def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read; one entry per axis, within bounds, steps positive."""
-
-
-def check_memory(n_bytes: int, what: str) -> None:
-    """Refuse to read more at once than there is free memory.
-
-    Raises
-    ------
-    ArrayFormatError
-        Before anything is allocated.
-    """
-    if n_bytes <= _CHECK_ABOVE:
-        return
-    import psutil
-
-    free = psutil.virtual_memory().available
-    if n_bytes > free:
-        raise ArrayFormatError(
-            f"{what or 'The array'} would need {n_bytes / 2**30:.0f} GiB at once, "
-            f"but {free / 2**30:.0f} GiB are free.",
-            todo="Look at a part of it, or check that its metadata is right.",
-            path=what or None,
-        )
 
 
 class TensorStoreSource:
@@ -97,6 +74,7 @@ class TensorStoreSource:
         self.dtype = np.dtype(store.dtype.numpy_dtype)
         chunks = store.chunk_layout.read_chunk.shape or store.shape
         self.chunks = tuple(max(1, int(c or n)) for c, n in zip(chunks, self.shape, strict=True))
+        self.chunk_bytes = prod(self.chunks) * self.dtype.itemsize
         self._opened: tuple[ts.TensorStore, int] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -111,10 +89,17 @@ class TensorStoreSource:
                 opened = self._opened = chunk_cache.open_store(self.spec)
         return opened[0]
 
+    def part(self, index: tuple[int | slice, ...]) -> ts.TensorStore:
+        """Return a part that may be read: it is not too much at once."""
+        part: ts.TensorStore = self.store[index]
+        n_chunks = count_chunks(index, self.chunks)
+        check_decoding(n_chunks, self.chunk_bytes, part.size * self.dtype.itemsize, self.path)
+        return part
+
     def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read a part; see :class:`Source`."""
         with reading(self.path):
-            return np.asarray(self.store[index].read().result())
+            return np.asarray(self.part(index).read().result())
 
 
 class ZarrSource:
@@ -148,6 +133,8 @@ class ZarrSource:
     def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read a part; see :class:`Source`."""
         array = self._open()
+        n_chunks = count_chunks(index, self.chunks)
+        check_decoding(n_chunks, prod(self.chunks) * self.dtype.itemsize, 0, self.path)
         with reading(self.path):
             return np.asarray(array[index], self.dtype)
 

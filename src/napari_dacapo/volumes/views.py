@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dacapo.volumes.sources import check_memory
+from napari_dacapo.volumes.limits import check_memory, count_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -108,8 +108,17 @@ class View(ABC):
         """Bytes of all elements."""
         return prod(self.shape) * self.dtype.itemsize
 
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks that are read for it, about."""
+        triples = zip(self.shape, self.chunks, self.starts, strict=True)
+        return prod(-(-(start + n) // chunk) if n else 0 for n, chunk, start in triples)
+
     def tensorstore(self) -> ts.TensorStore | None:
-        """Return the view as a TensorStore whose domain begins at 0, if it is one already."""
+        """Return the view as a TensorStore whose domain begins at 0, if it is one already.
+
+        Nothing is read.
+        """
         return None
 
     @abstractmethod
@@ -141,6 +150,13 @@ class SourceView(View):
             entry.start % chunk if entry.step == 1 else 0 for entry, chunk in ranges
         )
 
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks that are read for it."""
+        if 0 in self.shape:
+            return 0
+        return count_chunks(tuple(_forward(entry) for entry in self.selection), self.source.chunks)
+
     def __getitem__(self, index: Index) -> SourceView:
         parts = iter(index)
         selection = tuple(
@@ -150,10 +166,10 @@ class SourceView(View):
 
     def tensorstore(self) -> ts.TensorStore | None:
         """Return the view as a TensorStore whose domain begins at 0, if it is one already."""
-        store = getattr(self.source, "store", None)
-        if store is None or any(isinstance(e, range) and e.step != 1 for e in self.selection):
+        part = getattr(self.source, "part", None)
+        if part is None or any(isinstance(e, range) and e.step != 1 for e in self.selection):
             return None
-        view: ts.TensorStore = store[tuple(_forward(entry) for entry in self.selection)]
+        view: ts.TensorStore = part(tuple(_forward(entry) for entry in self.selection))
         at_origin: ts.TensorStore = view.translate_to[(0,) * view.ndim]
         return at_origin
 
@@ -210,6 +226,11 @@ class MapView(View):
         self.dtype = np.dtype(dtype)
         self.shape, self.chunks, self.starts = first.shape, first.chunks, first.starts
 
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks that are read for it, about."""
+        return sum(view.n_chunks for view in self.views)
+
     def __getitem__(self, index: Index) -> MapView:
         return MapView(self.function, [view[index] for view in self.views], self.dtype)
 
@@ -232,6 +253,11 @@ class StackView(View):
         self.shape = (len(self.views), *first.shape)
         self.chunks = (1, *first.chunks)
         self.starts = (0, *first.starts)
+
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks that are read for it, about."""
+        return sum(view.n_chunks for view in self.views)
 
     def __getitem__(self, index: Index) -> View:
         first, rest = index[0], index[1:]
