@@ -318,6 +318,24 @@ def test_links_out_of_the_store_are_not_followed(
     assert allowed.prediction("aniso_val", 20) is not None
 
 
+def test_chunks_that_are_links_out_of_the_store_are_not_read(
+    copy_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = copy_run("main", "dist_aniso")
+    raw = folder / "dist_aniso" / "validation.zarr" / "inputs" / "aniso_val" / "raw"
+    chunk = next(path for path in raw.rglob("0") if path.is_file())
+    secret = tmp_path / "secret" / "chunk"
+    secret.parent.mkdir()
+    chunk.rename(secret)
+    chunk.symlink_to(secret)
+    run = open_store(folder).run("dist_aniso")
+    assert run.dataset("aniso_val").copy("raw") is None
+    assert [volume.role for volume in run.volumes()] == ["gt", "prediction", "segmentation"]
+    allowed = open_store(folder, path_map={str(secret.parent): str(secret.parent)})
+    raw_again = allowed.run("dist_aniso").dataset("aniso_val").raw
+    np.testing.assert_array_equal(np.asarray(raw_again.data), _read(raw))
+
+
 @pytest.mark.parametrize("name", ["../../elsewhere", "/etc", "a/../../b", "..", "\0"])
 def test_names_of_datasets_cannot_lead_out(copy_run: Callable[..., Path], name: str) -> None:
     folder = copy_run("main", "dist_aniso")

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_dacapo.errors import ArrayFormatError
+from napari_dacapo.volumes.array_metadata import ArrayMetadata, FileLayout
 from napari_dacapo.volumes.coordinates import fit_names, from_attributes, in_nanometres
-from napari_dacapo.volumes.metadata import ArrayMetadata
 
 
 def read(attributes, shape=(4, 5, 6), **known):
+    files = FileLayout(shape)
     array = ArrayMetadata(
-        Path("a"), "zarr2", shape, shape, np.dtype("u1"), (), attributes=attributes
+        Path("a"), "zarr2", shape, shape, np.dtype("u1"), (), files, attributes=attributes
     )
     return from_attributes(array, **known)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorstore as ts
 import zarr
+from tests.volumes.conftest import zarr_source
 
 from napari_dacapo.errors import ArrayFormatError
 from napari_dacapo.store.configs.arrays import ArrayConfig
@@ -24,7 +25,6 @@ from napari_dacapo.volumes import (
 from napari_dacapo.volumes.functions import Affine, IsIn
 from napari_dacapo.volumes.pyramids import _factors
 from napari_dacapo.volumes.resampling import DownsampleView, InterpolateView
-from napari_dacapo.volumes.sources import ZarrSource
 from napari_dacapo.volumes.views import MapView, SourceView, StackView
 
 
@@ -155,7 +155,7 @@ def test_large_parts_are_merged_piece_by_piece(tmp_path, monkeypatch):
     data = np.random.default_rng(1).integers(0, 9, (40, 50, 60), dtype="u2")
     zarr.create_array(tmp_path / "a", data=data, chunks=(7, 9, 11))
     # zarr-python's arrays take the way that everything but TensorStore's takes.
-    view = SourceView(ZarrSource(str(tmp_path / "a")))
+    view = SourceView(zarr_source(tmp_path / "a"))
     whole = DownsampleView(view, (2, 3, 4), "mean").read()
     monkeypatch.setattr("napari_dacapo.volumes.resampling._PART_BYTES", 500)
     np.testing.assert_array_equal(DownsampleView(view, (2, 3, 4), "mean").read(), whole)

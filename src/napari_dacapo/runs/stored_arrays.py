@@ -144,4 +144,5 @@ def open_output(run: Run, dataset: str, iteration: int, parameters: str) -> Volu
 def _open(run: Run, path: Path, identity: Identity) -> Volume:
     from napari_dacapo.volumes import open_volume, repair_offset
 
-    return repair_offset(open_volume(path, identity=identity))
+    roots = run.store.options.roots
+    return repair_offset(open_volume(path, identity=identity, roots=roots))

@@ -126,7 +126,7 @@ def reachable(path: str, options: Options) -> Path:
         ) from error
 
 
-def read_file(path: Path, limit: int) -> bytes:
+def read_file(path: Path, limit: int, *, follow_links: bool = True) -> bytes:
     """Read a whole regular file of at most ``limit`` bytes.
 
     Raises
@@ -138,9 +138,10 @@ def read_file(path: Path, limit: int) -> bytes:
         cannot be read.
     """
     try:
-        descriptor = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        if not follow_links:
+            flags |= getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(path, flags)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):

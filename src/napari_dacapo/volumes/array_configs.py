@@ -100,10 +100,9 @@ class _Builder:
 
     def open(self, file_name: str, dataset: str | None, **known: Any) -> Volume:
         """Open an array where the path map says it is, if it may be read."""
-        path, roots = Path(file_name), list[Path]()
+        path, roots = Path(file_name), tuple[Path, ...]()
         if self.options is not None:
-            path = reachable(file_name, self.options)
-            roots = [Path(folder) for folder in self.options.path_map.values()]
+            path, roots = reachable(file_name, self.options), self.options.roots
         return open_volume(path, dataset, identity=self.identity, roots=roots, **known)
 
 
@@ -141,7 +140,7 @@ def _missing_annotations_mask(
     builder: _Builder, config: configs.MissingAnnotationsMaskConfig
 ) -> Volume:
     source = builder.build(config.source_array_config)
-    attributes = read_attributes(source.source.path) if source.source else {}
+    attributes = read_attributes(source.source.path, source.source.roots) if source.source else {}
     if not isinstance(attributes.get("labels"), list):
         raise ArrayFormatError(
             f"{source.source.path if source.source else 'The source'} has no list of labels that "

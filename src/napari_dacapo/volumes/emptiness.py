@@ -49,7 +49,7 @@ def is_empty(volume: Volume, *, read: bool = False) -> bool | None:
     if 0 in volume.shape:
         return True
     if volume.source is not None:
-        array = read_metadata(volume.source.path)
+        array = read_metadata(volume.source.path, volume.source.roots)
         # Zarr leaves a missing chunk at its fill value; null leaves it open, and reads as zero.
         if isinstance(array, ArrayMetadata) and array.fill_value in (0, None, False, "0"):
             if not _has_chunks(volume.source.path):

@@ -18,13 +18,11 @@ from dask.base import tokenize
 
 from napari_dacapo.volumes.functions import AsType
 from napari_dacapo.volumes.limits import check_chunks, check_memory
-from napari_dacapo.volumes.sources import TensorStoreSource, ZarrSource
 from napari_dacapo.volumes.views import MapView, SourceView, StackView, basic_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import tensorstore as ts
     from numpy.typing import DTypeLike, NDArray
 
     from napari_dacapo.volumes.sources import Source
@@ -82,24 +80,6 @@ class LazyArray(da.Array):
     def from_source(cls, source: Source, name: str) -> LazyArray:
         """Wrap the whole of a source; see :meth:`from_view`."""
         return cls.from_view(SourceView(source), name)
-
-    @classmethod
-    def from_tensorstore(
-        cls, store: ts.TensorStore, *, name: str, chunks: Sequence[Sequence[int]] | None = None
-    ) -> LazyArray:
-        """Wrap an open TensorStore; see :meth:`from_view`.
-
-        The store is opened again, read-only and through the process-wide
-        chunk cache, when elements are read.
-        """
-        return cls.from_view(SourceView(TensorStoreSource(store)), name, chunks)
-
-    @classmethod
-    def from_zarr_python(
-        cls, path: str, *, name: str, chunks: Sequence[Sequence[int]] | None = None
-    ) -> LazyArray:
-        """Wrap a zarr array that zarr-python has to read; see :meth:`from_view`."""
-        return cls.from_view(SourceView(ZarrSource(path)), name, chunks)
 
     @classmethod
     def stack(cls, arrays: Sequence[LazyArray], name: str) -> LazyArray:

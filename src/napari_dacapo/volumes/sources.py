@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import tensorstore as ts
     from numpy.typing import NDArray
 
+    from napari_dacapo.volumes.chunk_files import ChunkFiles
+
 __all__ = [
     "ConstantSource",
     "Source",
@@ -58,18 +60,18 @@ class TensorStoreSource:
     Parameters
     ----------
     store : tensorstore.TensorStore
-        Any open store. It is opened anew, read-only and through the
+        An open array. It is opened anew, read-only and through the
         process-wide chunk cache, wherever the source is used.
-    path : str
-        What to call it in messages.
+    files : ChunkFiles
+        Looks at the files of its chunks before they are read.
     """
 
-    def __init__(self, store: ts.TensorStore, path: str = "") -> None:
-        store = store.translate_to[(0,) * store.ndim]
+    def __init__(self, store: ts.TensorStore, files: ChunkFiles) -> None:
         self.spec: dict[str, Any] = store.spec(retain_context=False).to_json()
         # Attributes are part of it and may change while the elements stay the same.
         self.spec.pop("metadata", None)
-        self.path = path
+        self.files = files
+        self.path = files.folder
         self.shape = tuple(int(n) for n in store.shape)
         self.dtype = np.dtype(store.dtype.numpy_dtype)
         chunks = store.chunk_layout.read_chunk.shape or store.shape
@@ -90,10 +92,11 @@ class TensorStoreSource:
         return opened[0]
 
     def part(self, index: tuple[int | slice, ...]) -> ts.TensorStore:
-        """Return a part that may be read: it is not too much at once."""
+        """Return a part that may be read: the files of its chunks have been looked at."""
         part: ts.TensorStore = self.store[index]
         n_chunks = count_chunks(index, self.chunks)
         check_decoding(n_chunks, self.chunk_bytes, part.size * self.dtype.itemsize, self.path)
+        self.files.check(index)
         return part
 
     def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
@@ -107,12 +110,14 @@ class ZarrSource:
 
     Parameters
     ----------
-    path : str
-        Folder of the array. Its codecs must have been found harmless.
+    files : ChunkFiles
+        Of an array whose codecs have been found harmless; looks at the files
+        of chunks before they are read.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, files: ChunkFiles) -> None:
+        self.files = files
+        self.path = files.folder
         self._array: Any = None
         array = self._open()
         self.shape = tuple(int(n) for n in array.shape)
@@ -126,8 +131,10 @@ class ZarrSource:
         if self._array is None:
             import zarr
 
+            from napari_dacapo.volumes.bounded_codecs import bounded_array
+
             with reading(self.path):
-                self._array = zarr.open_array(self.path, mode="r")
+                self._array = bounded_array(zarr.open_array(self.path, mode="r"))
         return self._array
 
     def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
@@ -136,6 +143,7 @@ class ZarrSource:
         n_chunks = count_chunks(index, self.chunks)
         check_decoding(n_chunks, prod(self.chunks) * self.dtype.itemsize, 0, self.path)
         with reading(self.path):
+            self.files.check(index)
             return np.asarray(array[index], self.dtype)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from dask.base import tokenize
 
 from napari_dacapo.errors import ArrayFormatError, ArrayNotFoundError, UnsupportedError
+from napari_dacapo.volumes.array_metadata import ArrayMetadata, FileLayout
 from napari_dacapo.volumes.coordinates import from_attributes
 from napari_dacapo.volumes.lazy_array import LazyArray
-from napari_dacapo.volumes.metadata import ArrayMetadata
 from napari_dacapo.volumes.revision import revision_of
 from napari_dacapo.volumes.sources import reading
 from napari_dacapo.volumes.volume import Identity, Kind, Volume
@@ -101,7 +101,9 @@ def open_tiff(
     if int(np.prod(source.shape, dtype=object)) > _MAX_ELEMENTS or chunk_bytes > _MAX_CHUNK_BYTES:
         raise ArrayFormatError(f"{path} claims the absurd shape {source.shape}.", path=path)
     coordinates = from_attributes(
-        ArrayMetadata(path, "zarr2", source.shape, source.chunks, source.dtype, ()),
+        ArrayMetadata(
+            path, "zarr2", source.shape, source.chunks, source.dtype, (), FileLayout(source.chunks)
+        ),
         voxel_size=voxel_size,
         offset=offset,
         axis_names=axis_names,

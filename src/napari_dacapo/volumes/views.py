@@ -117,7 +117,7 @@ class View(ABC):
     def tensorstore(self) -> ts.TensorStore | None:
         """Return the view as a TensorStore whose domain begins at 0, if it is one already.
 
-        Nothing is read.
+        Nothing is read, but the files of its chunks are looked at; see :class:`ChunkFiles`.
         """
         return None
 
