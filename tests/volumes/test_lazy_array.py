@@ -12,9 +12,10 @@ from tests.volumes.conftest import zarr_source
 
 from napari_dacapo.volumes import LazyArray, cache_size, open_volume, set_cache_size
 from napari_dacapo.volumes.functions import Affine
+from napari_dacapo.volumes.indexing import basic_index
 from napari_dacapo.volumes.resampling import DownsampleView, InterpolateView
 from napari_dacapo.volumes.sources import ConstantSource, TransposedSource
-from napari_dacapo.volumes.views import MapView, SourceView, StackView, basic_index
+from napari_dacapo.volumes.views import MapView, SourceView, StackView
 
 SHAPE = (13, 17, 19)
 

@@ -22,7 +22,6 @@ from numcodecs.compat import ensure_bytes
 from zarr.abc.codec import BytesBytesCodec
 from zarr.codecs import ShardingCodec
 
-from napari_dacapo.errors import BrokenFileError
 from napari_dacapo.volumes.blosc_headers import claimed_bytes
 
 if TYPE_CHECKING:
@@ -160,7 +159,7 @@ def _inflate(content: bytes, make: Callable[[], Any], limit: int) -> bytes:
         parts.append(decompressor.decompress(content, room + 1))
         room -= len(parts[-1])
         if room < 0:
-            raise _too_large(f"more than {limit}", limit)
+            raise _too_large(limit)
         if not decompressor.eof:
             raise ValueError("a chunk ends before its end")
         content = decompressor.unused_data.lstrip(b"\0")  # padding, as gzip files may have it
@@ -183,7 +182,7 @@ def _zstd(content: bytes, config: Mapping[str, Any], limit: int) -> None:
     single_segment = descriptor >> 5 & 1
     size_bytes = (1 if single_segment else 0, 2, 4, 8)[descriptor >> 6]
     if not size_bytes:
-        raise BrokenFileError("A chunk compressed with zstd does not say how large it is.")
+        raise ValueError("a chunk compressed with zstd does not say how large it is")
     start = 5 + (0 if single_segment else 1) + (0, 1, 2, 4)[descriptor & 3]
     claimed = int.from_bytes(content[start : start + size_bytes], "little")
     _check(claimed + (256 if size_bytes == 2 else 0), limit)
@@ -191,13 +190,11 @@ def _zstd(content: bytes, config: Mapping[str, Any], limit: int) -> None:
 
 def _check(claimed: int, limit: int) -> None:
     if claimed > limit:
-        raise _too_large(str(claimed), limit)
+        raise _too_large(limit)
 
 
-def _too_large(claimed: str, limit: int) -> BrokenFileError:
-    return BrokenFileError(
-        f"A chunk would inflate to {claimed} bytes, which is more than it can hold ({limit})."
-    )
+def _too_large(limit: int) -> ValueError:
+    return ValueError(f"a chunk would inflate to more than the {limit} bytes that it can hold")
 
 
 _DECODERS: dict[str, Callable[[bytes, Mapping[str, Any], int], bytes | None]] = {

@@ -17,16 +17,18 @@ import numpy as np
 from dask.base import tokenize
 
 from napari_dacapo.volumes.functions import AsType
+from napari_dacapo.volumes.indexing import basic_index
 from napari_dacapo.volumes.limits import check_chunks, check_memory
-from napari_dacapo.volumes.views import MapView, SourceView, StackView, basic_index
+from napari_dacapo.volumes.views import MapView, SourceView, StackView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import DTypeLike, NDArray
 
+    from napari_dacapo.volumes.indexing import Index
     from napari_dacapo.volumes.sources import Source
-    from napari_dacapo.volumes.views import Index, View
+    from napari_dacapo.volumes.views import View
 
 __all__ = ["LazyArray"]
 
@@ -139,8 +141,8 @@ class LazyArray(da.Array):
         view = self.lazy_view
         if isinstance(view, SourceView) or view.nbytes <= _DIRECT_BYTES:
             return np.asarray(view.read(), dtype=dtype)
-        check_memory(view.nbytes, "")
-        check_chunks(view.n_chunks, "")
+        check_memory(view.nbytes, view.path)
+        check_chunks(view.n_chunks, view.path)
         # Large results of functions are computed block by block, so that no
         # intermediate array is as large as the result.
         return np.asarray(self._plain().compute(), dtype=dtype)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_dacapo.volumes.views import Index
+    from napari_dacapo.volumes.indexing import Index
     from napari_dacapo.volumes.volume import Kind
 
 __all__ = ["DownsampleView", "InterpolateView", "Method", "can_merge", "method_for"]
@@ -94,6 +94,11 @@ class DownsampleView(View):
         return DownsampleView(self.view, self.factors, self.method, selection, self.recent)
 
     @property
+    def path(self) -> str:
+        """What to call it in messages."""
+        return self.view.path
+
+    @property
     def n_chunks(self) -> int:
         """Number of chunks that are read for it, about."""
         return 0 if 0 in self.shape else self._fine(self._spans()).n_chunks
@@ -102,11 +107,11 @@ class DownsampleView(View):
         """Read all elements of the view."""
         if 0 in self.shape:
             return np.empty(self.shape, self.dtype)
-        check_memory(self.nbytes, "")
-        check_chunks(self.n_chunks, "")
+        check_memory(self.nbytes, self.path)
+        check_chunks(self.n_chunks, self.path)
         if not can_merge(self.view, self.factors):
             raise ArrayFormatError(
-                f"Blocks of {self.factors} voxels are too large to merge each into one."
+                f"{self.path}: blocks of {self.factors} voxels are too large to be merged to one."
             )
         spans = self._spans()
         merged = self.recent.get(tuple(spans), lambda: self._merge(spans))
@@ -147,7 +152,7 @@ class DownsampleView(View):
         return self._downsampled(ts.array(part.read()))
 
     def _downsampled(self, store: ts.TensorStore) -> NDArray[Any]:
-        with reading(""):
+        with reading(self.path):
             return np.asarray(ts.downsample(store, self.factors, self.method).read().result())
 
     def _cut(self, spans: list[range]) -> tuple[int, int] | None:
@@ -203,6 +208,11 @@ class InterpolateView(View):
         return InterpolateView(self.view, positions, self.order)
 
     @property
+    def path(self) -> str:
+        """What to call it in messages."""
+        return self.view.path
+
+    @property
     def n_chunks(self) -> int:
         """Number of chunks that are read for it, about."""
         return 0 if 0 in self.shape else self.view[self._spans()].n_chunks
@@ -211,7 +221,7 @@ class InterpolateView(View):
         """Read all elements of the view."""
         if 0 in self.shape:
             return np.empty(self.shape, self.dtype)
-        check_memory(self.nbytes, "")
+        check_memory(self.nbytes, self.path)
         spans = self._spans()
         elements = self.view[spans].read()
         for axis, (where, span) in enumerate(zip(self.positions, spans, strict=True)):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dacapo.volumes.indexing import basic_index
 from napari_dacapo.volumes.lazy_array import LazyArray
 from napari_dacapo.volumes.recent import Recent
-from napari_dacapo.volumes.views import View, basic_index
+from napari_dacapo.volumes.views import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import NDArray
 
-    from napari_dacapo.volumes.views import Index
+    from napari_dacapo.volumes.indexing import Index
 
 __all__ = ["SampledPlane", "ThumbnailLevel", "prepare_levels", "show_level_in_view"]
 
