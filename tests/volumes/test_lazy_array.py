@@ -12,6 +12,7 @@ from tests.volumes.conftest import zarr_source
 
 from napari_dacapo.volumes import LazyArray, cache_size, open_volume, set_cache_size
 from napari_dacapo.volumes.functions import Affine
+from napari_dacapo.volumes.grids import Grid
 from napari_dacapo.volumes.indexing import basic_index
 from napari_dacapo.volumes.resampling import DownsampleView, InterpolateView
 from napari_dacapo.volumes.sources import ConstantSource, TransposedSource
@@ -66,7 +67,7 @@ def cases(tmp_path_factory, numbers):
         ),
         "stride": (DownsampleView(view, (1, 2, 3), "stride"), numbers[:, ::2, ::3]),
         "doubled": (
-            InterpolateView(view, [None, (np.arange(34) + 0.5) / 2 - 0.5, None], order=0),
+            InterpolateView(view, [None, Grid.of(34, 1 / 2), None], order=0),
             numbers.repeat(2, axis=1),
         ),
     }

@@ -6,6 +6,7 @@ so that slicing stays as fast as that of the arrays on disk.
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from napari_dacapo.store.paths import reachable
 from napari_dacapo.volumes import composing
 from napari_dacapo.volumes.functions import Affine, AsType, Greater, IsIn, IsNot, Maximum, Sum
 from napari_dacapo.volumes.geometry import crop
+from napari_dacapo.volumes.grids import Grid
 from napari_dacapo.volumes.lazy_array import LazyArray
 from napari_dacapo.volumes.metadata import read_attributes
 from napari_dacapo.volumes.opening import open_volume, value_range
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["volume_from_config"]
 
 _MAX_DEPTH = 32
+_MAX_ELEMENTS = 2**58
 
 
 def volume_from_config(
@@ -220,11 +223,11 @@ def _resampled(builder: _Builder, config: configs.ResampledArrayConfig) -> Volum
     else:
 
         def change(view: View) -> View:
-            positions = [
-                (np.arange(size * f) + 0.5) / f - 0.5
-                for size, f in zip(view.shape, every, strict=True)
-            ]
-            return InterpolateView(view, positions, order=1 if config.interp_order else 0)
+            grids = [Grid.of(size * f, 1 / f) for size, f in zip(view.shape, every, strict=True)]
+            return InterpolateView(view, grids, order=1 if config.interp_order else 0)
+
+        if prod(source.shape) * prod(factors) > _MAX_ELEMENTS:
+            raise ArrayFormatError(f"No array of {source.shape} is upsampled by {up}.")
 
         voxel_size = tuple(v / f for v, f in zip(source.voxel_size, factors, strict=True))
     every = (*[1] * n_other, *factors)

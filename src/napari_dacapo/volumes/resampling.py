@@ -9,6 +9,7 @@ import numpy as np
 import tensorstore as ts
 
 from napari_dacapo.errors import ArrayFormatError
+from napari_dacapo.volumes.grids import Grid
 from napari_dacapo.volumes.limits import check_chunks, check_memory
 from napari_dacapo.volumes.recent import Recent
 from napari_dacapo.volumes.sources import reading
@@ -173,7 +174,7 @@ class InterpolateView(View):
     ----------
     view : View
         The array on its own grid.
-    positions : sequence of array, float or None
+    positions : sequence of Grid, float or None
         For each axis, where to look, in indices of the view (the centre of
         voxel ``i`` is at ``i``); one float takes the axis away, None leaves
         it alone. Beyond the borders the outermost voxels go on.
@@ -181,30 +182,31 @@ class InterpolateView(View):
         Nearest voxel, or linear (then elements are floating point).
     """
 
-    def __init__(
-        self,
-        view: View,
-        positions: Sequence[NDArray[Any] | float | None],
-        order: int,
-    ) -> None:
+    def __init__(self, view: View, positions: Sequence[Grid | float | None], order: int) -> None:
         self.view, self.order = view, order
         self.positions = tuple(
-            np.arange(n, dtype=float) if where is None else np.asarray(where, float)
+            Grid.of(n) if where is None else where
             for where, n in zip(positions, view.shape, strict=True)
         )
         linear = order == 1 and view.dtype.kind != "f"
         self.dtype = np.dtype(np.float64) if linear else view.dtype
-        kept = [axis for axis, where in enumerate(self.positions) if where.ndim]
-        self.shape = tuple(len(self.positions[axis]) for axis in kept)
-        self.chunks = tuple(
-            max(1, view.chunks[axis] * len(self.positions[axis]) // max(1, view.shape[axis]))
-            for axis in kept
-        )
+        kept = [
+            (len(where), n, chunk)
+            for where, n, chunk in zip(self.positions, view.shape, view.chunks, strict=True)
+            if isinstance(where, Grid)
+        ]
+        self.shape = tuple(length for length, _, _ in kept)
+        self.chunks = tuple(max(1, chunk * length // max(1, n)) for length, n, chunk in kept)
         self.starts = (0,) * len(kept)
 
     def __getitem__(self, index: Index) -> InterpolateView:
         parts = iter(index)
-        positions = [where[next(parts)] if where.ndim else where for where in self.positions]
+        positions: list[Grid | float] = []
+        for where in self.positions:
+            if isinstance(where, Grid):
+                entry = next(parts)
+                where = where.at(entry) if isinstance(entry, int) else where.part(entry)
+            positions.append(where)
         return InterpolateView(self.view, positions, self.order)
 
     @property
@@ -225,17 +227,18 @@ class InterpolateView(View):
         spans = self._spans()
         elements = self.view[spans].read()
         for axis, (where, span) in enumerate(zip(self.positions, spans, strict=True)):
-            inside = np.clip(np.atleast_1d(where), 0, self.view.shape[axis] - 1)
+            places = where.places() if isinstance(where, Grid) else np.array([where])
+            inside = np.clip(places, 0, self.view.shape[axis] - 1)
             elements = self._along(elements, axis, inside - span.start)
-        scalar = tuple(slice(None) if where.ndim else 0 for where in self.positions)
-        return np.asarray(elements[scalar], self.dtype)
+        kept = tuple(slice(None) if isinstance(where, Grid) else 0 for where in self.positions)
+        return np.asarray(elements[kept], self.dtype)
 
     def _spans(self) -> tuple[slice, ...]:
         """Return the voxels around the positions, along each axis."""
         spans = []
         for where, n in zip(self.positions, self.view.shape, strict=True):
-            inside = np.clip(np.atleast_1d(where), 0, n - 1)
-            first, last = math.floor(inside.min()), math.floor(inside.max())
+            ends = (where.at(0), where.at(-1)) if isinstance(where, Grid) else (where,)
+            first, last = (math.floor(min(max(end, 0), n - 1)) for end in (min(ends), max(ends)))
             spans.append(slice(first, min(n, last + 2)))
         return tuple(spans)
 
