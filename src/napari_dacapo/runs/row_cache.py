@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RowCache", "fingerprint"]
 
-_VERSION = 1
+_VERSION = 2
 _MAX_BYTES = 256 * 2**20
 
 
@@ -81,6 +81,7 @@ def _newest_validation(container: str) -> list[list[int]]:
     for dataset in datasets:
         marks.append(_mark(f"{folder}/{dataset}") or [])
         marks.append(_mark(f"{folder}/{dataset}/output") or [])
+        marks.append(_mark(f"{folder}/{dataset}/prediction") or [])
     return marks
 
 

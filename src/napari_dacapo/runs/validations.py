@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.volumes.stored_chunks import has_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,11 +39,14 @@ class StoredValidation:
         Folders of datasets with a prediction.
     outputs : mapping of str to tuple of str
         Names of the outputs in each folder that has any.
+    unwritten : frozenset of str
+        Folders of datasets with a prediction that has no chunks (yet).
     """
 
     iteration: int
     predictions: frozenset[str]
     outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unwritten: frozenset[str] = frozenset()
 
     @property
     def folders(self) -> frozenset[str]:
@@ -54,10 +58,11 @@ class StoredValidation:
         return next((name for name in folder_names(dataset) if name in self.folders), None)
 
     def is_complete(self, datasets: Iterable[str]) -> bool:
-        """Return whether each of the datasets has a prediction and an output."""
+        """Return whether each of the datasets has a prediction, with chunks, and an output."""
         folders = [self.folder(dataset) for dataset in datasets]
+        written = self.predictions - self.unwritten
         return bool(folders) and all(
-            folder is not None and folder in self.predictions and folder in self.outputs
+            folder is not None and folder in written and folder in self.outputs
             for folder in folders
         )
 
@@ -129,6 +134,7 @@ class Validations:
 
     def _look(self, iteration: int) -> StoredValidation:
         predictions: set[str] = set()
+        unwritten: set[str] = set()
         outputs: dict[str, tuple[str, ...]] = {}
         top = f"{self._container}/{iteration}"
         pending = [("", 0)]
@@ -142,9 +148,13 @@ class Validations:
                 continue
             if "prediction" in parts and is_array(f"{top}/{folder}/prediction"):
                 predictions.add(folder)
+                if not has_chunks(f"{top}/{folder}/prediction"):
+                    unwritten.add(folder)
             if "output" in parts and (names := self._subfolders(f"{top}/{folder}/output")):
                 outputs[folder] = tuple(names)
-        return StoredValidation(iteration, frozenset(predictions), outputs)
+        return StoredValidation(
+            iteration, frozenset(predictions), outputs, unwritten=frozenset(unwritten)
+        )
 
     def _subfolders(self, folder: str) -> list[str]:
         """List folders; a link counts if it leads to where the store may be read."""

@@ -13,9 +13,9 @@ from napari_dacapo.errors import BrokenFileError
 if TYPE_CHECKING:
     from napari_dacapo.store.paths import Roots
 
-__all__ = ["METADATA_NAMES", "revision_of"]
+__all__ = ["revision_of"]
 
-METADATA_NAMES = frozenset(
+_METADATA_NAMES = frozenset(
     {".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json", "attributes.json"}
 )
 _MAX_STATS = 256
@@ -79,5 +79,5 @@ def _children(folder: str, limit: int) -> list[str]:
             names = sorted(entry.name for entry in entries)
     except OSError:
         return []
-    names.sort(key=lambda name: name not in METADATA_NAMES)
+    names.sort(key=lambda name: name not in _METADATA_NAMES)
     return [os.path.join(folder, name) for name in names[:limit]]
