@@ -11,10 +11,11 @@ from napari_dacapo.errors import ArrayFormatError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["check_chunks", "check_decoding", "check_memory", "count_chunks"]
+__all__ = ["check_channels", "check_chunks", "check_decoding", "check_memory", "count_chunks"]
 
 _CHECK_ABOVE = 2**28
 _MOST_CHUNKS = 2**20
+_MOST_CHANNELS = 4096
 _CORES = os.cpu_count() or 1
 
 
@@ -36,6 +37,22 @@ def check_memory(n_bytes: int, what: str) -> None:
             f"{what or 'The array'} would need {n_bytes / 2**30:.0f} GiB at once, "
             f"but {free / 2**30:.0f} GiB are free.",
             todo="Look at a part of it, or check that its metadata is right.",
+            path=what or None,
+        )
+
+
+def check_channels(n_channels: int, what: str) -> None:
+    """Refuse more channels than can be told apart: each has a name and a colour.
+
+    Raises
+    ------
+    ArrayFormatError
+        If there are none, or too many.
+    """
+    if not 0 < n_channels <= _MOST_CHANNELS:
+        raise ArrayFormatError(
+            f"{what or 'The array'}: {n_channels} channels make no sense.",
+            todo="If they are something else, the array's axis_names are wrong.",
             path=what or None,
         )
 

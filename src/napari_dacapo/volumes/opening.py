@@ -10,6 +10,7 @@ from napari_dacapo.errors import ArrayFormatError, ArrayNotFoundError
 from napari_dacapo.store.paths import Roots
 from napari_dacapo.volumes.coordinates import Coordinates, from_attributes
 from napari_dacapo.volumes.elements import open_elements
+from napari_dacapo.volumes.limits import check_channels
 from napari_dacapo.volumes.metadata import ArrayMetadata, GroupMetadata, read_metadata
 from napari_dacapo.volumes.ome import multiscale_levels
 from napari_dacapo.volumes.pyramids import with_pyramid
@@ -190,6 +191,8 @@ def _place(
 ) -> Volume:
     """Open an array where it lies; non-spatial axes are brought to the front."""
     names = coordinates.axis_names
+    if "c^" in names:
+        check_channels(array.shape[names.index("c^")], str(array.path))
     order = tuple(sorted(range(len(names)), key=lambda axis: not names[axis].endswith("^")))
     moved = order != tuple(range(len(names)))
     roots = Roots([array.path, *inside.folders])

@@ -16,6 +16,7 @@ from napari_dacapo.errors import (
 from napari_dacapo.volumes.array_metadata import ArrayMetadata, FileLayout
 from napari_dacapo.volumes.coordinates import from_attributes
 from napari_dacapo.volumes.lazy_array import LazyArray
+from napari_dacapo.volumes.limits import check_channels
 from napari_dacapo.volumes.revision import revision_of
 from napari_dacapo.volumes.sources import reading
 from napari_dacapo.volumes.volume import Identity, Kind, Volume
@@ -161,6 +162,8 @@ def open_tiff(
         offset=offset,
         axis_names=axis_names,
     )
+    if "c^" in coordinates.axis_names:
+        check_channels(source.shape[coordinates.axis_names.index("c^")], str(path))
     revision = revision_of(path)
     identity = identity or Identity(run="", dataset=path.name, role="raw")
     kind = kind or default_kind(source.dtype, identity)
