@@ -96,6 +96,7 @@ def look_at(store: Path, name: str) -> Marks:
             for dataset in marks.names_in(newest):
                 marks.add(f"{newest}/{dataset}")
                 marks.add(f"{newest}/{dataset}/output")
+                marks.add(f"{newest}/{dataset}/prediction")
     return marks
 
 

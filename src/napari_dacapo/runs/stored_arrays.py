@@ -101,10 +101,24 @@ def open_prediction(run: Run, dataset: str, iteration: int) -> Volume:
     if volume.channel_axis is None or len(names) != volume.shape[volume.channel_axis]:
         names = ()
     value_range = _RANGES.get(run.task.kind) if volume.dtype.kind == "f" else volume.value_range
-    return volume.with_(
+    return _said_how_complete(volume).with_(
         channel_names=tuple(names),
         class_names=dict(enumerate(run.task.class_names)) if names else {},
         value_range=value_range,
+    )
+
+
+def _said_how_complete(prediction: Volume) -> Volume:
+    """Say it if parts of a prediction are not stored, which look like zeros of the network's."""
+    from napari_dacapo.volumes import stored_share
+
+    # Whole chunks of exact zeros, which zarr leaves out, are what no float prediction has.
+    share = stored_share(prediction) if prediction.dtype.kind == "f" else None
+    if share is None or share[0] >= share[1]:
+        return prediction
+    return prediction.with_notes(
+        f"{share[0]} of {share[1]} chunks of this prediction are stored; the rest shows as 0. "
+        "It is being written, or writing it was broken off."
     )
 
 
@@ -146,4 +160,5 @@ def open_output(run: Run, dataset: str, iteration: int, parameters: str) -> Volu
 def _open(run: Run, path: Path, identity: Identity) -> Volume:
     from napari_dacapo.volumes import open_volume, repair_offset
 
-    return repair_offset(open_volume(path, identity=identity))
+    roots = run.store.options.roots
+    return repair_offset(open_volume(path, identity=identity, roots=roots))

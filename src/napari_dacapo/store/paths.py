@@ -134,19 +134,20 @@ def reachable(path: str, options: Options) -> Path:
         ) from error
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path, *, follow_links: bool = True) -> BinaryIO:
     """Open a regular file for reading; never waits, as opening a pipe would.
 
     Raises
     ------
     OSError, ValueError
-        If it cannot be opened.
+        If it cannot be opened; for a link if these are not to be followed.
     BrokenFileError
         If it is something other than a file.
     """
-    descriptor = os.open(
-        path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    )
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not follow_links:
+        flags |= getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, flags)
     try:
         # Before ``fdopen``, which refuses a folder without closing it.
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -157,7 +158,7 @@ def open_regular(path: Path) -> BinaryIO:
         raise
 
 
-def read_file(path: Path, limit: int) -> bytes:
+def read_file(path: Path, limit: int, *, follow_links: bool = True) -> bytes:
     """Read a whole regular file of at most ``limit`` bytes.
 
     Raises
@@ -169,7 +170,7 @@ def read_file(path: Path, limit: int) -> bytes:
         cannot be read.
     """
     try:
-        with open_regular(path) as file:
+        with open_regular(path, follow_links=follow_links) as file:
             size = os.fstat(file.fileno()).st_size
             if size > limit:
                 raise BrokenFileError(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from napari_dacapo.errors import BrokenFileError, NapariDacapoError
 from napari_dacapo.store.paths import unreadable_folder
+from napari_dacapo.store.stored_chunks import has_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,6 +45,8 @@ class StoredValidation:
         Folders of datasets with a prediction.
     outputs : mapping of str to tuple of str
         Names of the outputs in each folder that has any.
+    unwritten : frozenset of str
+        Folders of datasets with a prediction that has no chunks (yet).
     problem : BrokenFileError or None
         Why there may be more: a folder that could not be looked through.
     """
@@ -51,6 +54,7 @@ class StoredValidation:
     iteration: int
     predictions: frozenset[str] = frozenset()
     outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unwritten: frozenset[str] = frozenset()
     problem: BrokenFileError | None = field(default=None, compare=False)
 
     @property
@@ -63,10 +67,11 @@ class StoredValidation:
         return next((name for name in folder_names(dataset) if name in self.folders), None)
 
     def is_complete(self, datasets: Iterable[str]) -> bool:
-        """Return whether each of the datasets has a prediction and an output."""
+        """Return whether each of the datasets has a prediction, with chunks, and an output."""
         folders = [self.folder(dataset) for dataset in datasets]
+        written = self.predictions - self.unwritten
         return bool(folders) and all(
-            folder is not None and folder in self.predictions and folder in self.outputs
+            folder is not None and folder in written and folder in self.outputs
             for folder in folders
         )
 
@@ -118,6 +123,7 @@ def find_stored(top: str, iteration: int, roots: Roots) -> StoredValidation:
         Where files of the store may lie.
     """
     predictions: set[str] = set()
+    unwritten: set[str] = set()
     outputs: dict[str, tuple[str, ...]] = {}
     unread = _Unread()
     # Those that were found first are looked at first, so that a huge tree does not hide them.
@@ -134,13 +140,17 @@ def find_stored(top: str, iteration: int, roots: Roots) -> StoredValidation:
             has_prediction, names = _contents(here, listing, roots, unread)
             if has_prediction:
                 predictions.add(name)
+                if not has_chunks(f"{here}/prediction"):
+                    unwritten.add(name)
             if names:
                 outputs[name] = names
         elif not (name and is_link) and name.count("/") < _MAX_NESTING and not listing.is_array:
             prefix = f"{name}/" if name else ""
             pending.extend((prefix + part, False) for part in listing.folders)
             pending.extend((prefix + part, True) for part in listing.links)
-    return StoredValidation(iteration, frozenset(predictions), outputs, unread.problem)
+    return StoredValidation(
+        iteration, frozenset(predictions), outputs, frozenset(unwritten), unread.problem
+    )
 
 
 class _Unread:
