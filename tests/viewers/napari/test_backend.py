@@ -325,6 +325,42 @@ def test_two_dimensions(backend, viewer, stores, make_volume):
     assert list(map(str, viewer.layers.units)) == ["nanometer"] * 2
 
 
+@pytest.mark.parametrize("ndisplay", [2, 3])
+@pytest.mark.parametrize("order", [("volume", "plane"), ("plane", "volume")])
+def test_planes_and_volumes_share_a_viewer(backend, viewer, make_volume, order, ndisplay):
+    volumes = {
+        "volume": make_volume(np.zeros((4, 10, 20), "u1"), offset=(800.0, 80.0, 160.0)),
+        "plane": make_volume(
+            np.zeros((30, 40), "u1"),
+            ("y", "x"),
+            offset=(4000.0, 2000.0),
+            identity=Identity("flat", "val", "raw", store="store"),
+        ),
+    }
+    middles = {"volume": (80 + 40, 160 + 80), "plane": (4000 + 120, 2000 + 160)}
+    widths = {"volume": 160, "plane": 320}
+    for kind in order:
+        backend.show([volumes[kind]])
+        viewer.dims.ndisplay = ndisplay
+    assert all(layer.visible for layer in viewer.layers)
+    last = order[-1]
+    np.testing.assert_allclose(viewer.scene.camera.center[-2:], middles[last], atol=8)
+    assert widths[last] <= viewer.canvas.size[1] / viewer.scene.camera.zoom <= 2 * widths[last]
+    assert tuple(viewer.dims.point[-2:]) == tuple(m + 4 for m in middles[last])
+
+
+def test_layers_are_seen_though_the_camera_cannot_be_moved(
+    backend, viewer, run_volumes, monkeypatch
+):
+    def refuse(*arguments, **keywords):
+        raise IndexError("no camera")
+
+    monkeypatch.setattr("napari_dacapo.viewers.napari.backend.look_at", refuse)
+    with pytest.raises(IndexError, match="no camera"):
+        backend.show(run_volumes())
+    assert [layer.visible for layer in viewer.layers] == [True] * 4
+
+
 def test_the_canvas_says_iteration_parameters_and_notes(backend, viewer, run_volumes):
     *others, segmentation = run_volumes()
     backend.show(

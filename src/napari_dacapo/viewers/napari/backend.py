@@ -14,6 +14,7 @@ from napari.layers import Layer
 
 from napari_dacapo.errors import ArrayNotFoundError
 from napari_dacapo.viewers.napari.arrange import STACKED, arrange_layers
+from napari_dacapo.viewers.napari.camera import look_at
 from napari_dacapo.viewers.napari.exchange import copy_settings, exchange, finish
 from napari_dacapo.viewers.napari.large_layers import read_aside, show_level_in_view
 from napari_dacapo.viewers.napari.layers import METADATA_KEY, VOLUME_KEY, place, stack_layer_data
@@ -178,8 +179,10 @@ class NapariBackend:
             if volume.role == "segmentation" and volume.identity.slot not in known:
                 self._give_way(place(data[0][1]["metadata"][METADATA_KEY]))
         if is_new and volumes:
-            self._look_at([volume.identity.slot for volume in volumes])
-            self._reveal(sights)
+            try:
+                look_at(self.viewer, self._in_slots({volume.identity.slot for volume in volumes}))
+            finally:
+                self._reveal(sights)
             self.viewer.canvas.overlays.scale_bar.visible = True
         if any(STACKED in layer.metadata[METADATA_KEY] for layer in self.layers()):
             self.arrange("side by side")
@@ -276,27 +279,6 @@ class NapariBackend:
         new.name = data[1]["name"]
         if was_selected:
             self.viewer.layers.selection.add(new)
-
-    def _look_at(self, slots: list[str]) -> None:
-        """Move camera and plane to new volumes.
-
-        gt often covers a small part of a large raw volume: then the view is of
-        that part, or else nothing but raw would be in it.
-        """
-        layers = self._in_slots(set(slots))
-        inner = [layer for layer in layers if layer.metadata[METADATA_KEY]["role"] != "raw"]
-        inner = inner or layers
-        n_axes = len(inner[0].metadata[METADATA_KEY]["voxel_size"])
-        n_extra = self.viewer.dims.ndim - n_axes
-        # The centre of a voxel: between two, layers round to different planes.
-        shape = inner[0].extent.data[1] + 1
-        middle = inner[0].data_to_world(shape // 2)[-n_axes:]
-        for axis, value in enumerate(middle):
-            self.viewer.dims.set_point(n_extra + axis, value)
-        part = self.viewer.layers.get_extent(inner).world[:, -n_axes:]
-        whole = self.viewer.layers.get_extent(layers).world[:, -n_axes:]
-        is_large_part = all((whole[1] - whole[0]) <= 2 * (part[1] - part[0]))
-        self.viewer.reset_view(layers=layers if is_large_part else inner)
 
     def _on_inserted(self, event: Any) -> None:
         finish(event.value)
