@@ -264,6 +264,26 @@ def test_a_threshold_that_is_not_stored_is_computed(open_real: Callable[..., Sto
     np.testing.assert_array_equal(np.asarray(segmentation.data), np.asarray(prediction.data) > 0.1)
 
 
+def test_numbers_name_stored_parameters(open_real: Callable[..., Store], stores: Path) -> None:
+    run = open_real("pypi-0.3.5-thresholds").run("dist_thr_shim")
+    *_, segmentation = run.volumes(iteration=90, parameters="0.2")
+    path = stores / "pypi-0.3.5-thresholds/dist_thr_shim/validation.zarr/90/ds_iso0_val_a/output"
+    np.testing.assert_array_equal(np.asarray(segmentation.data), _read(path / "threshold_0.2"))
+    assert segmentation.identity.variant == "stored"
+    *_, computed = run.volumes(iteration=90, parameters="0.7", segmentation="computed")
+    assert computed.identity.parameters == "threshold_0.7"
+
+
+def test_why_parameters_are_missing_is_said(open_real: Callable[..., Store]) -> None:
+    run = open_real("pypi-0.3.5-thresholds").run("dist_thr_shim")
+    wanted = {"iteration": 90, "parameters": "threshold_0.7", "segmentation": "stored"}
+    assert [volume.role for volume in run.volumes(**wanted)] == ["raw", "gt", "prediction"]
+    (reason,) = run.missing(**wanted)
+    assert "threshold_0.7 is not stored" in reason
+    assert "threshold_0.2" in reason
+    assert run.missing(iteration=90) == []
+
+
 def test_what_is_not_there_is_said(open_real: Callable[..., Store]) -> None:
     run = open_real("pypi-0.3.5-thresholds").run("dist_thr_shim")
     assert [volume.role for volume in run.volumes(iteration=45)] == ["raw", "gt"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari.layers import Layer
 
-from napari_dacapo.errors import ArrayNotFoundError
+from napari_dacapo.runs.selection import volumes_to_show
 from napari_dacapo.viewers.napari.arrange import STACKED, arrange_layers
 from napari_dacapo.viewers.napari.camera import look_at
 from napari_dacapo.viewers.napari.exchange import copy_settings, exchange, finish
@@ -40,8 +40,6 @@ _ROLES = (
     "error",
 )  # fmt: skip
 
-_COMPLETE = {"raw", "gt", "prediction", "segmentation"}
-
 
 def add_run(
     viewer: ViewerModel,
@@ -68,7 +66,8 @@ def add_run(
     iteration : int, optional
         A validated iteration; the last one if not given.
     parameters : str, optional
-        Name of a stored output, or what to compute a segmentation with.
+        Of the segmentation: the name of a stored output, or a threshold or
+        bias as a number; what is not stored is computed.
     segmentation : {"stored", "computed"}, optional
         Stored unless every stored output is empty, if not given.
 
@@ -82,23 +81,19 @@ def add_run(
     ------
     ArrayNotFoundError
         If the run has nothing to show; says why.
+    SelectionError
+        If there are no such dataset or parameters.
     ValueError
-        If there is no such dataset, or an argument makes no sense.
+        If `segmentation` is something else.
     """
-    volumes = run.volumes(
-        dataset=dataset, iteration=iteration, parameters=parameters, segmentation=segmentation
-    )
-    roles = {volume.role for volume in volumes}
-    missing = [] if roles >= _COMPLETE else run.missing(dataset, iteration)
-    if not volumes:
-        raise ArrayNotFoundError(f"Run {run.name} has nothing to show.", todo=" ".join(missing))
+    chosen = volumes_to_show(run, dataset, iteration, parameters, segmentation)
     backend = NapariBackend(viewer)
     try:
-        backend.show(volumes, notes=missing)
+        backend.show(chosen.volumes, notes=chosen.missing)
         layers = backend.layers()
     finally:
         backend.close()
-    slots = [volume.identity.slot for volume in volumes]
+    slots = [volume.identity.slot for volume in chosen.volumes]
     ours = [layer for layer in layers if layer.metadata[METADATA_KEY]["slot"] in slots]
     return sorted(ours, key=lambda layer: slots.index(layer.metadata[METADATA_KEY]["slot"]))
 
