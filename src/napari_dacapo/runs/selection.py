@@ -84,10 +84,10 @@ def select_volumes(
 
 def volumes_to_show(
     run: Run,
-    dataset: str | None,
-    iteration: int | None,
-    parameters: str | None,
-    segmentation: Literal["stored", "computed"] | None,
+    dataset: str | None = None,
+    iteration: int | None = None,
+    parameters: str | None = None,
+    segmentation: Literal["stored", "computed"] | None = None,
     place: Mapping[str, float] | None = None,
 ) -> Selection:
     """Choose volumes as :func:`select_volumes` does; nothing at all is an error.

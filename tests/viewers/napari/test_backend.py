@@ -13,6 +13,7 @@ from napari.layers import Image, Layer
 from napari_dacapo.errors import UnsupportedError
 from napari_dacapo.viewers.base import Backend
 from napari_dacapo.viewers.napari.backend import NapariBackend, layer_volume
+from napari_dacapo.viewers.napari.caretaker import caretaker_of
 from napari_dacapo.viewers.napari.layers import METADATA_KEY, layer_data
 from napari_dacapo.viewers.napari.legend import LEGEND
 from napari_dacapo.volumes import Identity, Level
@@ -470,6 +471,7 @@ def test_lines_become_fillings_in_3d_and_lines_again(backend, viewer, run_volume
 
 
 def test_closing_lets_go_of_the_viewer(viewer, run_volumes):
+    caretaker_of(viewer)  # stays: the words on the canvas are about layers that stay
     inserted, removed = viewer.layers.events.inserted, viewer.layers.events.removed
     before = len(inserted.callbacks), len(removed.callbacks)
 

@@ -94,7 +94,7 @@ def _enter_grid(layer: Layer, *, is_first: bool) -> None:
     wanted: dict[str, Any] = {"visible": is_first, "opacity": 1.0}
     if isinstance(layer, Labels):
         wanted["contour"] = 0
-        if said["has_line_color"]:
+        if said["line_color"] is not None:
             wanted["colormap"] = instance_colormap()
     elif layer.blending == "multiplicative":
         # There is nothing to multiply with, and black on white would glare.

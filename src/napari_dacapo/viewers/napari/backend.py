@@ -7,18 +7,17 @@ same viewer, are found and exchanged all the same.
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from napari.layers import Layer
 
 from napari_dacapo.runs.selection import volumes_to_show
 from napari_dacapo.viewers.napari.arrange import STACKED, arrange_layers
 from napari_dacapo.viewers.napari.camera import look_at
+from napari_dacapo.viewers.napari.caretaker import caretaker_of
 from napari_dacapo.viewers.napari.exchange import copy_settings, exchange, finish
 from napari_dacapo.viewers.napari.large_layers import read_aside, show_level_in_view
 from napari_dacapo.viewers.napari.layers import METADATA_KEY, VOLUME_KEY, place, stack_layer_data
-from napari_dacapo.viewers.napari.legend import update_legend
 from napari_dacapo.viewers.napari.view_state import get_view, set_view
 
 if TYPE_CHECKING:
@@ -88,13 +87,9 @@ def add_run(
     """
     chosen = volumes_to_show(run, dataset, iteration, parameters, segmentation)
     backend = NapariBackend(viewer)
-    try:
-        backend.show(chosen.volumes, notes=chosen.missing)
-        layers = backend.layers()
-    finally:
-        backend.close()
+    backend.show(chosen.volumes, notes=chosen.missing)
     slots = [volume.identity.slot for volume in chosen.volumes]
-    ours = [layer for layer in layers if layer.metadata[METADATA_KEY]["slot"] in slots]
+    ours = [layer for layer in backend.layers() if layer.metadata[METADATA_KEY]["slot"] in slots]
     return sorted(ours, key=lambda layer: slots.index(layer.metadata[METADATA_KEY]["slot"]))
 
 
@@ -135,12 +130,7 @@ class NapariBackend:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
-        viewer.layers.events.inserted.connect(self._on_inserted)
-        viewer.layers.events.removed.connect(self._update_legend)
-        # gt is a line in planes and filled in 3-D; that is no news at each turn.
-        warnings.filterwarnings("ignore", message="Contours are not displayed during 3D")
-        for layer in self.layers():
-            finish(layer)
+        self._caretaker = caretaker_of(viewer)
 
     def layers(self) -> list[Layer]:
         """Return the layers on screen that came from this package, in order."""
@@ -161,15 +151,12 @@ class NapariBackend:
         UnsupportedError
             If napari cannot show one of them; then nothing is changed.
         """
-        wanted = list(zip(volumes, stack_layer_data(volumes), strict=True))
+        wanted = list(zip(volumes, stack_layer_data(volumes, notes), strict=True))
         known = {layer.metadata[METADATA_KEY]["slot"] for layer in self.layers()}
         is_new = not any(volume.identity.slot in known for volume in volumes)
         # napari reads each plane that it passes on the way to the one that is looked at.
         sights = _hide(wanted) if is_new else {}
-        for i, (volume, data) in enumerate(wanted):
-            if i == 0:
-                for _, keywords, _ in data:
-                    keywords["metadata"][METADATA_KEY]["run_notes"] = list(notes)
+        for volume, data in wanted:
             self._show_one(volume, data)
             if volume.role == "segmentation" and volume.identity.slot not in known:
                 self._give_way(place(data[0][1]["metadata"][METADATA_KEY]))
@@ -181,7 +168,7 @@ class NapariBackend:
             self.viewer.canvas.overlays.scale_bar.visible = True
         if any(STACKED in layer.metadata[METADATA_KEY] for layer in self.layers()):
             self.arrange("side by side")
-        self._update_legend()
+        self._caretaker.update()
 
     def remove(self, slots: Iterable[str]) -> None:
         """Take the volumes of these slots off the screen; unknown slots are ignored."""
@@ -206,9 +193,7 @@ class NapariBackend:
         set_view(self.viewer, view)
 
     def close(self) -> None:
-        """Disconnect from the viewer's events; layers stay. Safe to call twice."""
-        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
-        self.viewer.layers.events.removed.disconnect(self._update_legend)
+        """Do nothing: layers stay, and so does what takes care of them."""
 
     def _in_slots(self, slots: set[str]) -> list[Layer]:
         return [layer for layer in self.layers() if layer.metadata[METADATA_KEY]["slot"] in slots]
@@ -274,10 +259,3 @@ class NapariBackend:
         new.name = data[1]["name"]
         if was_selected:
             self.viewer.layers.selection.add(new)
-
-    def _on_inserted(self, event: Any) -> None:
-        finish(event.value)
-        self._update_legend()
-
-    def _update_legend(self, event: Any = None) -> None:
-        update_legend(self.viewer)
