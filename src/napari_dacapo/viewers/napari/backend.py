@@ -131,6 +131,7 @@ class NapariBackend:
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
         self._caretaker = caretaker_of(viewer)
+        self._asked: set[tuple[str, str, str]] = set()
 
     def layers(self) -> list[Layer]:
         """Return the layers on screen that came from this package, in order."""
@@ -151,6 +152,7 @@ class NapariBackend:
         UnsupportedError
             If napari cannot show one of them; then nothing is changed.
         """
+        self._asked = {place(volume.identity.as_dict()) for volume in volumes}
         wanted = list(zip(volumes, stack_layer_data(volumes, notes), strict=True))
         known = {layer.metadata[METADATA_KEY]["slot"] for layer in self.layers()}
         is_new = not any(volume.identity.slot in known for volume in volumes)
@@ -181,8 +183,8 @@ class NapariBackend:
         return list(found.values())
 
     def arrange(self, arrangement: Arrangement) -> None:
-        """Lay the volumes on top of each other or next to each other."""
-        arrange_layers(self.viewer, self.layers(), arrangement)
+        """Lay the volumes on top of each other, or those shown last next to each other."""
+        arrange_layers(self.viewer, self.layers(), arrangement, self._asked)
 
     def get_view(self) -> ViewState:
         """Return camera and appearance, independent of the backend."""

@@ -12,10 +12,12 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from napari_dacapo.viewers.napari.arrange import fit_grid
 from napari_dacapo.viewers.napari.camera import look_at
 from napari_dacapo.viewers.napari.exchange import finish
 from napari_dacapo.viewers.napari.layers import METADATA_KEY
 from napari_dacapo.viewers.napari.legend import update_legend
+from napari_dacapo.viewers.napari.proxies import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,8 +36,7 @@ _caretakers: weakref.WeakValueDictionary[int, Caretaker] = weakref.WeakValueDict
 
 def caretaker_of(viewer: ViewerModel) -> Caretaker:
     """Return the one that takes care of a viewer, made when it is first asked for."""
-    # napari hands plugins a proxy, a new one each time.
-    viewer = getattr(viewer, "__wrapped__", viewer)
+    viewer = unwrapped(viewer)
     caretaker = _caretakers.get(id(viewer))
     if caretaker is None or caretaker.viewer is not viewer:
         caretaker = _caretakers[id(viewer)] = Caretaker(viewer)
@@ -58,7 +59,7 @@ class Caretaker:
     ----------
     viewer : ViewerModel
         Whose layers. Those that did not come from this package are never
-        touched.
+        touched, but they get a box of their own in the grid.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -67,7 +68,7 @@ class Caretaker:
         self._arrived: list[Layer] = []
         # napari keeps bound methods by weak references only.
         viewer.layers.events.inserted.connect(lambda event: self._on_inserted(event))
-        viewer.layers.events.removed.connect(lambda event: self.update())
+        viewer.layers.events.removed.connect(lambda event: self._on_removed(event))
         # gt is a line in planes and filled in 3-D; that is no news at each turn.
         warnings.filterwarnings("ignore", message="Contours are not displayed during 3D")
         for layer in viewer.layers:
@@ -86,9 +87,10 @@ class Caretaker:
         self._arrived = []
 
     def update(self) -> None:
-        """Say on the canvas what there is to say."""
+        """Say on the canvas what there is to say, and give each visible layer its box."""
         if (viewer := self.viewer) is not None:
             update_legend(viewer)
+            fit_grid(viewer)
 
     def _on_inserted(self, event: Any) -> None:
         self._take(event.value)
@@ -100,8 +102,16 @@ class Caretaker:
             if not self._awaited:
                 self._welcome()
 
+    def _on_removed(self, event: Any) -> None:
+        event.value.events.visible.disconnect(self._on_visible)
+        self.update()
+
+    def _on_visible(self, event: Any) -> None:
+        self.update()
+
     def _take(self, layer: Layer) -> None:
         finish(layer)
+        layer.events.visible.connect(self._on_visible)
 
     def _welcome(self) -> None:
         viewer, layers = self.viewer, self._arrived
