@@ -18,6 +18,8 @@ from napari_dacapo.errors import (
     RunNotFoundError,
 )
 from napari_dacapo.runs import Run, Store, open_store
+from napari_dacapo.runs.datasets import SAMPLE_NOTE
+from napari_dacapo.samples import unpack_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +134,16 @@ def test_copies_serve_where_originals_are_out_of_reach(
     assert volume.offset == ((1120, 768, 408) if role == "raw" else (1200, 800, 440))
     assert "copy" in volume.notes[-1]
     assert volume.identity.role == role
+
+
+def test_copies_in_the_samples_ask_for_no_path_map(tmp_path: Path) -> None:
+    # Nobody but their maker has the originals.
+    store = unpack_store()
+    notes = [volume.notes for volume in open_store(store).run("mito_distance").volumes()[:2]]
+    assert notes == [(SAMPLE_NOTE,)] * 2
+    shutil.copytree(store, tmp_path / "mine")
+    raw = open_store(tmp_path / "mine").run("mito_distance").dataset().raw
+    assert "path map" in raw.notes[0]
 
 
 def test_the_defect_of_0_3_5_is_repaired(stores: Path, copy_run: Callable[..., Path]) -> None:

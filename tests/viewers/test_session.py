@@ -142,7 +142,7 @@ def test_shown_layers_hold_what_is_stored(
     stored = zarr.open_array(path / "prediction", mode="r")[0]
     np.testing.assert_array_equal(np.asarray(layer(viewer, "prediction").data), stored)
     np.testing.assert_array_equal(np.asarray(layer(viewer, "segmentation").data) > 0, stored > 0)
-    assert any("empty" in note for note in session.notes)
+    assert any("Empty as stored" in note for note in session.notes)
 
 
 @pytest.mark.parametrize(

@@ -121,9 +121,9 @@ def _why_no_validation(run: Run, dataset: str) -> str:
     interval = run.validation_interval
     if 0 < interval <= run.iteration:
         return (
-            f"prediction: run {run.name} should have been validated every {interval} iterations, "
-            f"but nothing is stored of dataset {dataset}: its validations failed. The "
-            "checkpoints can still predict it."
+            f"prediction: the validations failed: run {run.name} should have been validated every "
+            f"{interval} iterations, but nothing is stored of dataset {dataset}. The checkpoints "
+            "can still predict it."
         )
     return f"prediction: run {run.name} validates after {interval} iterations and is not there yet."
 
@@ -219,7 +219,8 @@ def _why_computed(run: Run, outputs: dict[str, Volume]) -> str:
     if run.task.class_names:
         return f"The stored segmentation is {run.task.class_names[0]} everywhere."
     names = ", ".join(outputs)
-    return f"Every stored segmentation is empty ({names}): this one is computed instead."
+    # What matters first: there is little room on a canvas.
+    return f"Empty as stored ({names}): this one is computed instead."
 
 
 def _why_broken(run: Run, dataset: str, iteration: int, parameters: str) -> str:

@@ -50,7 +50,7 @@ def test_a_run_in_its_place(viewer, open_run, stores):
     segmentation = layers[3]
     np.testing.assert_array_equal(np.asarray(segmentation.data), stored[0] > 0)
     assert said(segmentation)["variant"] == "computed"
-    assert "empty" in viewer.canvas.overlays[LEGEND].text
+    assert "Empty as stored" in viewer.canvas.overlays[LEGEND].text
 
 
 def test_another_iteration_keeps_the_layers(viewer, open_run, stores):

@@ -362,33 +362,6 @@ def test_layers_are_seen_though_the_camera_cannot_be_moved(
     assert [layer.visible for layer in viewer.layers] == [True] * 4
 
 
-def test_the_canvas_says_iteration_parameters_and_notes(backend, viewer, run_volumes):
-    *others, segmentation = run_volumes()
-    backend.show(
-        [*others, segmentation.with_notes("every stored mask is empty")],
-        notes=["no mask for this dataset"],
-    )
-    lines = [line.strip() for line in legend(viewer).splitlines()]
-    assert lines == [
-        "dist_aniso · aniso_val · iteration 20 · segmentation computed threshold 0.0",
-        "! no mask for this dataset",
-        "! segmentation: every stored mask is empty",
-    ]
-    backend.show([*others, segmentation])
-    assert "!" not in legend(viewer)
-    backend.remove([volume.identity.slot for volume in backend.shown()])
-    assert legend(viewer) == ""
-
-
-def test_long_and_many_notes_stay_on_the_canvas(backend, viewer, run_volumes):
-    notes = ["a very long note " * 20] + [f"note {i}" for i in range(20)]
-    backend.show(run_volumes(), notes=notes)
-    lines = legend(viewer).rstrip().splitlines()
-    assert max(map(len, lines)) < 110
-    assert len(lines) < 20
-    assert "more" in lines[-1]
-
-
 def test_lines_become_fillings_in_3d_and_lines_again(backend, viewer, run_volumes):
     backend.show(run_volumes())
     viewer.dims.ndisplay = 3

@@ -88,9 +88,12 @@ def test_without_a_viewer_nobody_waits(run_volumes: Make) -> None:
 def test_the_words_on_the_canvas_go_with_the_layers(viewer: ViewerModel, run_volumes: Make) -> None:
     NapariBackend(viewer).show(run_volumes())
     gc.collect()
-    assert viewer.canvas.overlays[LEGEND].visible
+    legend = viewer.canvas.overlays[LEGEND]
+    assert legend.text
+    assert legend.box
     viewer.layers.clear()
-    assert not viewer.canvas.overlays[LEGEND].visible
+    assert not legend.text
+    assert not legend.box
 
 
 def test_notes_in_the_status_bar_are_those_of_the_iteration(

@@ -16,7 +16,8 @@ from napari_dacapo.viewers.napari.arrange import fit_grid
 from napari_dacapo.viewers.napari.camera import look_at
 from napari_dacapo.viewers.napari.exchange import finish
 from napari_dacapo.viewers.napari.layers import METADATA_KEY
-from napari_dacapo.viewers.napari.legend import update_legend
+from napari_dacapo.viewers.napari.legend import show_legend, update_legend
+from napari_dacapo.viewers.napari.plugin_settings import settings_of
 from napari_dacapo.viewers.napari.proxies import unwrapped
 
 if TYPE_CHECKING:
@@ -66,9 +67,13 @@ class Caretaker:
         self._viewer = weakref.ref(viewer)
         self._awaited: set[tuple[str, int | None]] = set()
         self._arrived: list[Layer] = []
-        # napari keeps bound methods by weak references only.
+        # napari keeps bound methods by weak references only: these two hold the caretaker.
         viewer.layers.events.inserted.connect(lambda event: self._on_inserted(event))
         viewer.layers.events.removed.connect(lambda event: self._on_removed(event))
+        viewer.canvas.events.size.connect(self._on_other_size)
+        display = settings_of("display")
+        if display is not None:
+            display.events.legend.connect(self._on_setting)
         # gt is a line in planes and filled in 3-D; that is no news at each turn.
         warnings.filterwarnings("ignore", message="Contours are not displayed during 3D")
         for layer in viewer.layers:
@@ -108,6 +113,14 @@ class Caretaker:
 
     def _on_visible(self, event: Any) -> None:
         self.update()
+
+    def _on_setting(self, event: Any) -> None:
+        if (viewer := self.viewer) is not None:
+            show_legend(viewer)
+
+    def _on_other_size(self, event: Any) -> None:
+        if (viewer := self.viewer) is not None:
+            update_legend(viewer)
 
     def _take(self, layer: Layer) -> None:
         finish(layer)
