@@ -25,6 +25,7 @@ __all__ = [
     "PredictionError",
     "ReadOnlyError",
     "RunNotFoundError",
+    "SelectionError",
     "StoreNotFoundError",
     "UnsafeFileError",
     "UnsupportedError",
@@ -79,6 +80,10 @@ class ConfigNotFoundError(NapariDacapoError, KeyError):
 
 class RunNotFoundError(ConfigNotFoundError):
     """The store has no run of that name."""
+
+
+class SelectionError(NapariDacapoError, ValueError):
+    """A run has no dataset, iteration or parameters of that name."""
 
 
 class BrokenFileError(NapariDacapoError, ValueError):
