@@ -233,6 +233,17 @@ def test_best_iteration_is_said_with_its_doubt(
     assert session.best_iteration() == (None, "")
 
 
+def test_whoever_hears_that_a_run_was_left_sees_the_next_one_selected(
+    session: Session, demo_store: Path
+) -> None:
+    open_run(session, demo_store, "mito_distance")
+    seen: list[str | None] = []
+    session.facts_changed.connect(lambda: seen.append(session.selection.run))
+    session.select_run("cell_affinities")
+    session.close_store()
+    assert seen == ["cell_affinities", "cell_affinities", None]
+
+
 def test_a_training_dataset_is_not_carried_to_the_next_run(session: Session, stores: Path) -> None:
     open_run(session, stores / "main", "no_validation")
     assert session.selection.dataset == "iso0_train"

@@ -42,6 +42,32 @@ def test_arrows_go_through_the_runs(qtbot: QtBot, view: RunView) -> None:
 
 
 @pytest.mark.parametrize(
+    ("keys", "name"),
+    [
+        ((Qt.Key.Key_Down,), "a_broken"),
+        ((Qt.Key.Key_Down, Qt.Key.Key_Down), "b_configured"),
+        ((Qt.Key.Key_Up,), "a_broken"),
+        ((Qt.Key.Key_Home,), "a_broken"),
+        ((Qt.Key.Key_End,), "d_failed"),
+    ],
+)
+def test_with_nothing_selected_the_keys_begin_at_the_first_run(
+    qtbot: QtBot,
+    view: RunView,
+    focus: Callable[[QWidget], None],
+    keys: tuple[Qt.Key, ...],
+    name: str,
+) -> None:
+    focus(view)  # Qt makes the first row current, but does not select it
+    assert view.current() is None
+    for key in keys:
+        qtbot.keyClick(view, key)
+    current = view.current()
+    assert current is not None
+    assert current.name == name
+
+
+@pytest.mark.parametrize(
     ("key", "modifier", "side_by_side"),
     [
         (Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier, False),

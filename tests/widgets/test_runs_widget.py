@@ -30,16 +30,20 @@ def idle(dock: RunsWidget) -> bool:
     return dock.session.busy == ""
 
 
+def names(dock: RunsWidget) -> list[str]:
+    """The runs in the table, from the top to the bottom."""
+    proxy = dock.table.view.proxy
+    return [proxy.index(i, 0).data() for i in range(proxy.rowCount())]
+
+
 def select(qtbot: QtBot, dock: RunsWidget, name: str) -> None:
-    """Go to a run by the arrow keys."""
+    """Go to a run by the arrow keys, one press for each row."""
     view = dock.table.view
     view.setFocus()
     qtbot.keyClick(view, Qt.Key.Key_Home)
-    for _ in range(view.proxy.rowCount()):
-        row = view.current()
-        if row is not None and row.name == name:
-            break
+    for _ in range(names(dock).index(name)):
         qtbot.keyClick(view, Qt.Key.Key_Down)
+    assert dock.session.selection.run == name
     qtbot.waitUntil(lambda: dock.session.facts is not None and dock.session.facts.name == name)
 
 
@@ -109,6 +113,37 @@ def test_arrows_enter_and_brackets_do_the_work(
     qtbot.keyClick(view, Qt.Key.Key_BracketRight)
     qtbot.waitUntil(lambda: iterations(viewer) == {None, 1200} and idle(demo_dock))
     assert len(viewer.layers) == 4
+
+
+def test_each_press_of_an_arrow_goes_to_the_next_run(
+    qtbot: QtBot, dock: RunsWidget, stores: Path, focus: Callable[[QWidget], None]
+) -> None:
+    store = stores / "pypi-0.3.5"
+    n_runs = len(list((store / "configs" / "runs").glob("*.yaml")))
+    dock.open_store(str(store))
+    qtbot.waitUntil(lambda: len(names(dock)) == n_runs and idle(dock))
+    view = dock.table.view
+    focus(view)
+    seen = []
+    for _ in range(n_runs):
+        qtbot.keyClick(view, Qt.Key.Key_Down)
+        qtbot.waitUntil(lambda: idle(dock))
+        current = view.current()
+        seen.append((current and current.name, dock.session.selection.run))
+    assert seen == [(name, name) for name in names(dock)]
+
+
+def test_a_double_click_opens_the_run_below_the_mouse_whichever_is_selected(
+    qtbot: QtBot, demo_dock: RunsWidget, viewer: ViewerModel
+) -> None:
+    select(qtbot, demo_dock, "cell_affinities")
+    view = demo_dock.table.view
+    where = view.visualRect(view.proxy.index(names(demo_dock).index("mito_distance"), 0)).center()
+    left = Qt.MouseButton.LeftButton
+    qtbot.mouseClick(view.viewport(), left, pos=where)
+    qtbot.mouseDClick(view.viewport(), left, pos=where)
+    qtbot.waitUntil(lambda: len(viewer.layers) > 0 and idle(demo_dock))
+    assert {layer.metadata[KEY]["run"] for layer in viewer.layers} == {"mito_distance"}
 
 
 def test_shift_enter_opens_side_by_side(

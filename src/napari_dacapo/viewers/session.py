@@ -133,8 +133,8 @@ class Session:
         self._close_store()
 
     def _close_store(self) -> None:
-        self._forget_run()
         self.selection = Selection()
+        self._forget_run()
         self.store.close()
 
     def reload(self, *, path_map: Mapping[str, str] | None = None) -> None:
@@ -148,17 +148,17 @@ class Session:
         """Select a run and gather what it has to show."""
         if self.facts is not None and self.facts.name == name:
             return
-        before, offer = self.selection, self.facts.offer if self.facts is not None else None
-        self._forget_run()
-        if name is None or self.store.opened is None:
-            return
-        if before.run != name:
+        wanted, offer = self.selection, self.facts.offer if self.facts is not None else None
+        if wanted.run != name:
             # A training dataset was chosen for want of others; runs are compared at their ends.
-            by_want = offer is not None and before.dataset in offer.training
-            dataset = None if by_want else before.dataset
-            before = replace(before, run=name, dataset=dataset, iteration=None)
-        store, wanted = self.store.opened, before
-        self.selection = wanted
+            by_want = offer is not None and wanted.dataset in offer.training
+            dataset = None if by_want else wanted.dataset
+            wanted = replace(wanted, run=name, dataset=dataset, iteration=None)
+        self.selection = wanted  # before anybody hears that the run before was left
+        self._forget_run()
+        store = self.store.opened
+        if name is None or store is None:
+            return
 
         def work(cancelled: Event) -> Iterator[RunFacts]:
             facts = gather(store, name)

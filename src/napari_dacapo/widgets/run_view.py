@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QItemSelectionModel, QPoint, Qt, Signal
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from qtpy.QtGui import QKeyEvent, QKeySequence, QShortcut
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView
 
 from napari_dacapo.widgets.row_texts import COLUMNS, fitting
@@ -24,6 +24,10 @@ __all__ = ["RunView"]
 
 KEYS = [column.key for column in COLUMNS]
 PADDING = 10
+BEGINNINGS = (
+    Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Home, Qt.Key.Key_PageDown, Qt.Key.Key_PageUp,
+)  # fmt: skip
+"""Keys that, with no run selected, select the one to begin with."""
 
 
 class RunView(QTreeView):
@@ -76,7 +80,7 @@ class RunView(QTreeView):
         header.customContextMenuRequested.connect(self._show_column_menu)
         # Not the current row: Qt makes the first row current when the table gets the focus.
         self.selectionModel().selectionChanged.connect(self._on_selection_changed)
-        self.doubleClicked.connect(lambda _: self._activate(False))
+        self.doubleClicked.connect(self._on_double_clicked)
         for keys, side_by_side in (("Return", False), ("Enter", False), ("Shift+Return", True)):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
@@ -104,9 +108,8 @@ class RunView(QTreeView):
             return
         index = self.proxy.mapFromSource(self.model_.index(place, 0))
         if index.isValid() and index not in self.selectionModel().selectedRows():
-            flags = QItemSelectionModel.SelectionFlag
             self._telling = False
-            self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+            self._go_to(index)
             self._telling = True
             self.scrollTo(index)
 
@@ -136,6 +139,17 @@ class RunView(QTreeView):
             action.setEnabled(column.key != "name")
             action.triggered.connect(lambda on, key=column.key: self._toggle(key, on))
         return menu
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Go through the runs; Qt itself would go on from a run that is not selected."""
+        if event.key() not in BEGINNINGS or self.selectionModel().hasSelection():
+            super().keyPressEvent(event)
+            return
+        current = self.currentIndex()
+        first = current if current.isValid() else self.proxy.index(0, 0)
+        if first.isValid():
+            self._go_to(first)
+            self.scrollTo(first)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show as many columns as fit."""
@@ -168,11 +182,18 @@ class RunView(QTreeView):
     def _show_column_menu(self, where: QPoint) -> None:
         self.column_menu().popup(self.header().viewport().mapToGlobal(where))
 
+    def _go_to(self, index: QModelIndex) -> None:
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+
     def _on_selection_changed(self) -> None:
         row = self.current() if self._telling else None
         if row is not None and row.name != self._wanted:
             self._wanted = row.name
             self.run_selected.emit(row.name)
+
+    def _on_double_clicked(self, index: QModelIndex) -> None:
+        self.run_activated.emit(index.data(ROW_ROLE).name, False)
 
     def _activate(self, side_by_side: bool) -> None:
         row = self.current()
