@@ -71,11 +71,12 @@ def usable_path_map() -> dict[str, str]:
     from napari.utils.notifications import show_warning
 
     from napari_dacapo.errors import OptionsError
+    from napari_dacapo.viewers.plain_text import plain_text
 
     try:
         return path_map()
     except OptionsError as error:
-        show_warning(f"The path map in the preferences cannot be used: {error}")
+        show_warning(plain_text(f"The path map in the preferences cannot be used: {error}"))
         return {}
 
 

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QWidget
 from superqt.utils import signals_blocked
 
 from napari_dacapo.viewers.live_prediction.devices import DEVICES
+from napari_dacapo.viewers.plain_text import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,7 @@ class OptionsChooser(QWidget):
             self.device.setItemText(i, text)
             reason = "" if name == "auto" else reasons[name]
             model.item(i).setEnabled(not reason)
-            self.device.setItemData(i, reason or None, Qt.ItemDataRole.ToolTipRole)
+            self.device.setItemData(i, plain_text(reason) or None, Qt.ItemDataRole.ToolTipRole)
         missing = [name for name in DEVICES[1:] if reasons[name]]
         self.device.setToolTip(
             "Where the network runs"

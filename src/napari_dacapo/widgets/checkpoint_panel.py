@@ -21,6 +21,7 @@ from superqt.utils import qdebounced
 from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.viewers.live_prediction import LivePredictions, Request
 from napari_dacapo.viewers.live_prediction.devices import find_devices
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import nearest
 from napari_dacapo.viewers.tasks import Lane
 from napari_dacapo.widgets.binding import bind, when_destroyed
@@ -288,7 +289,8 @@ class CheckpointPanel(QWidget):
         reason = facts.no_comparison if facts is not None else "Looking for a stored prediction…"
         self.compare.setEnabled(facts is not None and not reason)
         self.compare.setToolTip(
-            reason or "Predict what the validation predicted, and show the difference to it"
+            plain_text(reason)
+            or "Predict what the validation predicted, and show the difference to it"
         )
 
     def _on_state(self, state: LiveState) -> None:
@@ -304,7 +306,7 @@ class CheckpointPanel(QWidget):
             "Looking for devices…",
             lambda cancelled: iter((find_devices(),)),
             on_value=self.options.set_devices,
-            on_error=lambda error: self.options.device.setToolTip(str(error)),
+            on_error=lambda error: self.options.device.setToolTip(plain_text(str(error))),
         )
 
     def _find_layers(self) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QHeaderView,
-    QLabel,
     QStackedWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -15,9 +14,11 @@ from qtpy.QtWidgets import (
 )
 from superqt import QSearchableTreeWidget
 
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.config_tree import readable, summary
 from napari_dacapo.widgets.empty_page import EmptyPage
+from napari_dacapo.widgets.labels import text_label
 from napari_dacapo.widgets.run_delegates import RoomyDelegate
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ class DetailsPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.problem = QLabel(self)
-        self.problem.setWordWrap(True)
-        self.problem.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.problem = text_label(self)
         self.tree = QSearchableTreeWidget(self)
         self.tree.layout().setContentsMargins(0, 0, 0, 0)
         self.tree.filter.setPlaceholderText("Search the config")
@@ -86,7 +85,7 @@ class DetailsPanel(QWidget):
 
 def _label(item: QTreeWidgetItem, branch: Any) -> None:
     """Say what a branch is, where superqt names its Python type."""
-    item.setToolTip(1, item.text(1))
+    item.setToolTip(1, plain_text(item.text(1)))
     if isinstance(branch, dict):
         item.setText(1, summary(branch))
         for i, child in enumerate(branch.values()):

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
 from superqt import QLabeledSlider
 from superqt.utils import signals_blocked
 
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import nearest, step
 
 __all__ = ["IterationChooser", "stop"]
@@ -105,7 +106,7 @@ class IterationChooser(QWidget):
         self.best.setToolTip(
             "No iteration has a score that is a number"
             if self._best is None
-            else f"Best stored score at {self._best}: {why}"
+            else plain_text(f"Best stored score at {self._best}: {why}")
         )
 
     def _button(self, text: str, tooltip: str) -> QToolButton:

@@ -14,6 +14,7 @@ from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_dacapo import preferences
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.widgets.activity_strip import ActivityStrip
 from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.config_tree import data_paths
@@ -190,7 +191,7 @@ class RunsWidget(QWidget):
         preferences.set_backend(name)
 
     def _on_failed(self, message: str) -> None:
-        show_error(message)
+        show_error(plain_text(message))
 
     def _reload(self) -> None:
         self.session.reload(path_map=preferences.usable_path_map())

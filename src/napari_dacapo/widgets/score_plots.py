@@ -5,6 +5,7 @@ Imports pyqtgraph, so it is itself imported when the plots are first shown.
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +100,11 @@ class ScorePlots(QWidget):
         everything = curves
         curves = [curve for curve in everything if not np.isnan(curve.values).all()]
         self.scores.setVisible(bool(curves))
-        self.scores.getPlotItem().setLabel("left", name if len(name) < 16 else "score")
+        self.scores.getPlotItem().setLabel(
+            # pyqtgraph takes it for HTML.
+            "left",
+            escape(name) if len(name) < 16 else "score",
+        )
         wanted = {(curve.dataset, curve.parameters): curve for curve in curves}
         for key in self.curves.keys() - wanted.keys():
             self.scores.removeItem(self.curves.pop(key))

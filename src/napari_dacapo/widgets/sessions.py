@@ -9,6 +9,7 @@ from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject
 
 from napari_dacapo.viewers.backends import backend_choices
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.session import Session
 from napari_dacapo.widgets.binding import when_destroyed
 from napari_dacapo.widgets.follow_courier import Courier
@@ -38,7 +39,7 @@ def session_of(viewer: Any) -> Session:
 
 
 def _notify(level: str, text: str) -> None:
-    (show_warning if level == "warning" else show_info)(text)
+    (show_warning if level == "warning" else show_info)(plain_text(text))
 
 
 def keep_with_window(session: Session, window: QWidget) -> None:

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QStackedWidget,
@@ -18,11 +17,13 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import segmentation_choices
 from napari_dacapo.widgets.backend_switch import BackendSwitch
 from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.empty_page import EmptyPage
 from napari_dacapo.widgets.iteration_chooser import IterationChooser
+from napari_dacapo.widgets.labels import text_label
 
 if TYPE_CHECKING:
     from napari_dacapo.viewers.selection import SegmentationChoice
@@ -50,10 +51,7 @@ class ShowPanel(QWidget):
         self.side_by_side.setToolTip(
             "Show raw, gt, prediction and segmentation next to each other  Shift+Enter"
         )
-        self.notes = QLabel(self)
-        self.notes.setWordWrap(True)
-        self.notes.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.notes = text_label(self)
         self.empty = EmptyPage(self)
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self._form())
@@ -131,7 +129,9 @@ class ShowPanel(QWidget):
             self.parameters.clear()
             for i, choice in enumerate(self._choices):
                 self.parameters.addItem(choice.label)
-                self.parameters.setItemData(i, choice.tooltip, Qt.ItemDataRole.ToolTipRole)
+                self.parameters.setItemData(
+                    i, plain_text(choice.tooltip), Qt.ItemDataRole.ToolTipRole
+                )
                 if choice.matches(selection):
                     self.parameters.setCurrentIndex(i)
         self.parameters.setEnabled(len(self._choices) > 1)

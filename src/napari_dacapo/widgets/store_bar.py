@@ -9,6 +9,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QToolButton, QWidget
 from superqt.utils import signals_blocked
 
+from napari_dacapo.viewers.plain_text import plain_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -81,10 +83,10 @@ class StoreBar(QWidget):
             self.chooser.clear()
             for i, path in enumerate(paths):
                 self.chooser.addItem(store_label(path), path)
-                self.chooser.setItemData(i, path, Qt.ItemDataRole.ToolTipRole)
+                self.chooser.setItemData(i, plain_text(path), Qt.ItemDataRole.ToolTipRole)
             self.chooser.setCurrentIndex(self.chooser.findData(current) if current else -1)
         self.chooser.setEnabled(bool(paths))
-        self.chooser.setToolTip(current or "Add a store to begin with")
+        self.chooser.setToolTip(plain_text(current) or "Add a store to begin with")
         self.reload.setEnabled(bool(current))
         self.forget.setEnabled(bool(current))
 
