@@ -107,6 +107,69 @@ def test_an_options_file_is_reopened_as_such(
     assert len(session.store.rows) == 2
 
 
+@pytest.fixture
+def options_file(demo_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An options file where DaCapo would find it, with a path map."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "dacapo.yaml"
+    path.write_text(
+        f"type: files\nruns_base_dir: {demo_store}\npath_map: {{/nrs/lab: /mnt/lab}}\n", "utf-8"
+    )
+    return path
+
+
+def path_map(session: Session) -> dict[str, str]:
+    assert session.store.opened is not None
+    return session.store.opened.options.path_map
+
+
+def test_the_path_map_of_an_options_file_that_was_found_is_there_after_a_reload(
+    session: Session, options_file: Path
+) -> None:
+    session.open_store()
+    assert session.store.state.path == str(options_file)
+    assert path_map(session) == {"/nrs/lab": "/mnt/lab"}
+    session.reload()
+    assert path_map(session) == {"/nrs/lab": "/mnt/lab"}
+
+
+def test_the_path_map_that_a_store_was_opened_with_is_there_after_a_reload(
+    viewer: ViewerModel, demo_store: Path
+) -> None:
+    preferred = {"/nrs/lab": "/mnt/lab", "/groups": "/mnt/groups"}
+    session = Session(backend_choices(viewer), path_map=lambda: preferred)
+    session.open_store(str(demo_store), path_map={"/nrs/lab": "/given"})
+    assert path_map(session) == {"/nrs/lab": "/given", "/groups": "/mnt/groups"}
+    preferred["/groups"] = "/other"
+    session.reload()
+    assert path_map(session) == {"/nrs/lab": "/given", "/groups": "/other"}
+    session.reload(path_map={})
+    assert path_map(session) == preferred
+    session.close()
+
+
+def test_without_a_path_the_options_file_goes_before_the_store_of_last_time(
+    session: Session, options_file: Path, stores: Path
+) -> None:
+    session.open_store(otherwise=str(stores / "main"))
+    assert session.store.state.path == str(options_file)
+    assert session.store.default == str(options_file)
+    options_file.unlink()
+    session.open_store(otherwise=str(stores / "main"))
+    assert session.store.state.path == str(stores / "main")
+    assert session.store.default == ""
+
+
+def test_an_options_file_that_makes_no_sense_is_said_even_if_nobody_asked(
+    session: Session, options_file: Path
+) -> None:
+    options_file.write_text("nothing: of this\n", "utf-8")
+    session.open_store(quiet=True)
+    assert session.store.state.status == "failed"
+    assert str(options_file) in session.store.state.problem
+    assert session.store.state.path == str(options_file)
+
+
 def test_no_store_is_a_state_not_a_failure(session: Session, tmp_path: Path) -> None:
     session.open_store(str(tmp_path / "gone"))
     assert session.store.state.status == "failed"
@@ -422,8 +485,8 @@ def test_cancel_keeps_what_has_arrived(later: tuple[Session, Later], demo_store:
     session.open_store(str(demo_store))
     work, callbacks = start.pending.pop()
     answers = work()
-    callbacks["on_value"](next(answers))
-    callbacks["on_value"](next(answers))
+    while not session.store.rows:
+        callbacks["on_value"](next(answers))
     assert len(session.store.rows) == 1
     assert session.store.listing
     session.cancel()

@@ -8,11 +8,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from napari.settings import get_plugin_settings
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_dacapo import preferences
+from napari_dacapo.samples import unpack_store
 from napari_dacapo.widgets.runs_widget import RunsWidget
 
 if TYPE_CHECKING:
@@ -80,6 +82,49 @@ def test_the_store_of_last_time_is_opened_again(
     preferences.remember_store(str(demo_store))
     dock = make_dock()
     qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2)
+
+
+@pytest.fixture
+def options_file(stores: Path, tmp_path: Path) -> Path:
+    """An options file where DaCapo would find it."""
+    path = tmp_path / "dacapo.yaml"
+    path.write_text(f"type: files\nruns_base_dir: {stores / 'main'}\n", "utf-8")
+    return path
+
+
+def offered(dock: RunsWidget) -> list[str]:
+    chooser = dock.stores.chooser
+    return [chooser.itemData(i) for i in range(chooser.count())]
+
+
+def test_the_options_file_goes_before_the_store_of_last_time_and_is_on_offer(
+    qtbot: QtBot, make_dock: Callable[[], RunsWidget], demo_store: Path, options_file: Path
+) -> None:
+    preferences.remember_store(str(demo_store))
+    dock = make_dock()
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 6)
+    assert offered(dock) == [str(options_file), str(demo_store)]
+    assert dock.stores.chooser.currentData() == str(options_file)
+    dock.stores.chooser.setCurrentIndex(1)
+    dock.stores.chooser.activated.emit(1)
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2)
+    assert offered(dock)[0] == str(options_file)
+
+
+def test_the_store_of_the_preferences_goes_before_the_options_file(
+    qtbot: QtBot, make_dock: Callable[[], RunsWidget], demo_store: Path, options_file: Path
+) -> None:
+    get_plugin_settings("napari-dacapo").stores.default_store = str(demo_store)
+    dock = make_dock()
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2)
+    assert offered(dock) == [str(options_file), str(demo_store)]
+
+
+def test_samples_are_not_remembered(qtbot: QtBot, dock: RunsWidget) -> None:
+    dock.open_store(str(unpack_store()))
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2)
+    assert preferences.recent_stores() == ()
+    assert dock.stores.chooser.currentData() == str(unpack_store())
 
 
 def test_a_broken_store_says_why(qtbot: QtBot, dock: RunsWidget, tmp_path: Path) -> None:
@@ -301,6 +346,26 @@ def test_the_path_map_is_edited_kept_and_used(
     show_panel(dock).open.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 2 and idle(dock))
     assert {layer.metadata[KEY]["role"] for layer in viewer.layers} == {"raw", "gt"}
+
+
+def test_the_path_map_of_the_preferences_and_of_the_opening_are_edited_as_one(
+    qtbot: QtBot, dock: RunsWidget, stores: Path
+) -> None:
+    def opened() -> dict[str, str]:
+        qtbot.waitUntil(lambda: dock.session.store.state.status == "open" and idle(dock))
+        assert dock.session.store.opened is not None
+        return dock.session.store.opened.options.path_map
+
+    preferences.set_path_map({"/groups": "/mnt/groups"})
+    dock.session.open_store(str(stores / "main"), path_map={"/nrs/demo": "/given"})
+    assert opened() == {"/groups": "/mnt/groups", "/nrs/demo": "/given"}
+    dock.stores.reload.trigger()
+    assert opened() == {"/groups": "/mnt/groups", "/nrs/demo": "/given"}
+    dialog = dock.edit_path_map()
+    assert dialog.mapping() == {"/groups": "/mnt/groups", "/nrs/demo": "/given"}
+    dialog.table.removeRow(1)
+    dialog.accept()
+    assert opened() == {"/groups": "/mnt/groups"}
 
 
 def test_slow_work_is_announced_and_can_be_cancelled(

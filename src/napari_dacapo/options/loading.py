@@ -17,7 +17,7 @@ from napari_dacapo.options.model import Options, StoreType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["find_options_file", "load_options"]
+__all__ = ["default_store", "find_options_file", "load_options"]
 
 _MAX_BYTES = 2**20
 _KEYS = {
@@ -43,6 +43,20 @@ def find_options_file(
     the ``~``), ``~/.config/dacapo/dacapo.yaml``, ``<site-packages>/dacapo.yaml``.
     """
     return next((path for path in _places(environ, cwd, home) if os.path.isfile(path)), None)
+
+
+def default_store(
+    environ: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    home: str | os.PathLike[str] | None = None,
+) -> str:
+    """Return what is opened when nobody names a store: a folder or an options file.
+
+    ``$NAPARI_DACAPO_STORE``, else DaCapo's options file; empty if there is neither.
+    """
+    named = (os.environ if environ is None else environ).get("NAPARI_DACAPO_STORE")
+    found = named or find_options_file(environ, cwd, home)
+    return str(_expand(found, home).absolute()) if found else ""
 
 
 def load_options(

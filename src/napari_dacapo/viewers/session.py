@@ -45,6 +45,8 @@ class Session:
         Runs slow work; at once and on this thread if omitted.
     hand_over : HandOver, optional
         Calls something on the thread that owns the viewer; at once if omitted.
+    path_map : callable, optional
+        Returns the user's path map, which goes for all stores; an empty one if omitted.
 
     Attributes
     ----------
@@ -85,7 +87,9 @@ class Session:
         *,
         start: Starter = run_here,
         hand_over: HandOver = call_here,
+        path_map: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
+        self._preferred_map = path_map
         self.screen = Screen(backends)
         self.facts: RunFacts | None = None
         self.selection = Selection()
@@ -103,6 +107,7 @@ class Session:
         self,
         path: str = "",
         *,
+        otherwise: str = "",
         path_map: Mapping[str, str] | None = None,
         select: str | None = None,
         show: bool = False,
@@ -115,17 +120,21 @@ class Session:
         path : str
             A store or run folder, a ``validation.zarr`` or an options file;
             empty for the store that DaCapo's own options name.
+        otherwise : str
+            What to open if `path` is empty and no options name a store.
         path_map : mapping, optional
-            Where paths that runs name lie on this computer.
+            Where paths that runs name lie on this computer; goes over the user's own.
         select : str, optional
             Run to select once it is listed.
         show : bool
             Whether to show that run, too.
         quiet : bool
-            Whether it is no failure if there is no store.
+            Whether it is no failure if no store is named anywhere.
         """
         then = partial(self.show, "stacked") if show else None
-        self._open(path, path_map, Selection(run=select), then, quiet=quiet)
+        self._open(
+            path, path_map or {}, Selection(run=select), then, otherwise=otherwise, quiet=quiet
+        )
 
     def close_store(self) -> None:
         """Let go of the store; what is on screen stays there."""
@@ -138,9 +147,16 @@ class Session:
         self.store.close()
 
     def reload(self, *, path_map: Mapping[str, str] | None = None) -> None:
-        """Read the store again, and what is on screen of the selected run; keep the selection."""
+        """Read the store again, and what is on screen of the selected run; keep the selection.
+
+        Parameters
+        ----------
+        path_map : mapping, optional
+            Takes the place of the one that the store was opened with.
+        """
         then = self.show if self.screen.shows(self.selection) else None
-        self._open(self.store.state.path, path_map, self.selection, then)
+        given = self.store.path_map if path_map is None else path_map
+        self._open(self.store.state.path, given, self.selection, then)
 
     # -- selection -----------------------------------------------------------------------------
 
@@ -284,10 +300,11 @@ class Session:
     def _open(
         self,
         path: str,
-        path_map: Mapping[str, str] | None,
+        path_map: Mapping[str, str],
         wanted: Selection,
         then: Callable[[], None] | None,
         *,
+        otherwise: str = "",
         quiet: bool = False,
     ) -> None:
         def take(opened: Opened) -> None:
@@ -300,7 +317,14 @@ class Session:
             self.following.stop()
         self._close_store()
         self.selection = wanted
-        self.store.open(path, path_map=path_map, quiet=quiet, on_opened=take)
+        self.store.open(
+            path,
+            path_map=path_map,
+            preferred=self._preferred_map(),
+            otherwise=otherwise,
+            quiet=quiet,
+            on_opened=take,
+        )
 
     def _take_facts(self, facts: RunFacts) -> None:
         self.facts = facts

@@ -14,6 +14,7 @@ from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_dacapo import preferences
+from napari_dacapo.samples import is_sample_store
 from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.widgets.activity_strip import ActivityStrip
 from napari_dacapo.widgets.binding import bind
@@ -111,11 +112,11 @@ class RunsWidget(QWidget):
         show : bool
             Whether to show that run.
         """
-        self.session.open_store(path, path_map=preferences.usable_path_map(), select=run, show=show)
+        self.session.open_store(path, select=run, show=show)
 
     def edit_path_map(self) -> PathMapDialog:
         """Let the user edit where paths that runs name lie on this computer."""
-        mapping = preferences.usable_path_map()
+        mapping = {**preferences.usable_path_map(), **self.session.store.path_map}
         facts = self.session.facts
         paths = data_paths(facts.config) if facts is not None else ()
         dialog = PathMapDialog(mapping, suggest_prefix(paths, mapping), self)
@@ -123,7 +124,7 @@ class RunsWidget(QWidget):
 
         def keep() -> None:
             preferences.set_path_map(dialog.mapping())
-            self.session.reload(path_map=dialog.mapping())
+            self.session.reload(path_map={})
 
         dialog.accepted.connect(keep)
         dialog.open()
@@ -154,23 +155,23 @@ class RunsWidget(QWidget):
             shortcut.activated.connect(deed)
 
     def _begin(self) -> None:
-        """Show what another dock has open, or else the store of last time."""
+        """Show what another dock has open, or else the store to open first."""
         session = self.session
         if session.store.state.status == "none":
             preferences.use_cache_size()
             session.use_backend(preferences.backend())
             recent = preferences.recent_stores()
-            path = preferences.default_store() or (recent[0] if recent else "")
-            session.open_store(path, path_map=preferences.usable_path_map(), quiet=not path)
+            last = recent[0] if recent else ""
+            session.open_store(preferences.default_store(), otherwise=last, quiet=True)
         self._on_store(session.store.state)
         self._show_rows()
         self._on_facts()
         self.activity.tell(session.busy)
 
     def _on_store(self, state: StoreState) -> None:
-        if state.status == "open" and state.path:
+        if state.status == "open" and not is_sample_store(state.path):
             preferences.remember_store(state.path)
-        self.stores.set_stores(preferences.recent_stores(), state.path)
+        self.stores.set_stores(preferences.recent_stores(), state.path, self.session.store.default)
         self._show_rows()
 
     def _show_rows(self) -> None:
@@ -194,7 +195,7 @@ class RunsWidget(QWidget):
         show_error(plain_text(message))
 
     def _reload(self) -> None:
-        self.session.reload(path_map=preferences.usable_path_map())
+        self.session.reload()
 
     def _forget_store(self) -> None:
         preferences.forget_store(self.session.store.state.path)

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject
 
+from napari_dacapo import preferences
 from napari_dacapo.viewers.backends import backend_choices
 from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.session import Session
@@ -32,7 +33,12 @@ def session_of(viewer: Any) -> Session:
     key = id(getattr(viewer, "__wrapped__", viewer))
     session = _sessions.get(key)
     if session is None:
-        session = Session(backend_choices(viewer), start=start_in_thread, hand_over=Courier())
+        session = Session(
+            backend_choices(viewer),
+            start=start_in_thread,
+            hand_over=Courier(),
+            path_map=preferences.usable_path_map,
+        )
         session.following.told.connect(_notify)
         _sessions[key] = session
     return session

@@ -76,14 +76,25 @@ class StoreBar(QWidget):
         layout.addWidget(self.add)
         layout.addWidget(self.more)
 
-    def set_stores(self, recent: Iterable[str], current: str) -> None:
-        """Offer stores; the current one is offered even if it is not among the recent."""
-        paths = dict.fromkeys(path for path in (*recent, current) if path)
+    def set_stores(self, recent: Iterable[str], current: str, default: str = "") -> None:
+        """Offer stores.
+
+        Parameters
+        ----------
+        recent : iterable of str
+            Those that were open lately.
+        current : str
+            The one that is open; it is offered even if it is not among the recent.
+        default : str
+            The one that DaCapo's own options name; it stands first.
+        """
+        paths = dict.fromkeys(path for path in (default, *recent, current) if path)
         with signals_blocked(self.chooser):
             self.chooser.clear()
             for i, path in enumerate(paths):
                 self.chooser.addItem(store_label(path), path)
-                self.chooser.setItemData(i, plain_text(path), Qt.ItemDataRole.ToolTipRole)
+                tooltip = f"{path}\nNamed by DaCapo's own options" if path == default else path
+                self.chooser.setItemData(i, plain_text(tooltip), Qt.ItemDataRole.ToolTipRole)
             self.chooser.setCurrentIndex(self.chooser.findData(current) if current else -1)
         self.chooser.setEnabled(bool(paths))
         self.chooser.setToolTip(plain_text(current) or "Add a store to begin with")
