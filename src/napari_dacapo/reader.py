@@ -68,13 +68,14 @@ def read_layers(path: str) -> list[LayerData]:
         Layer data, as napari wants it; empty if there is nothing to show,
         after a notification that says why.
     """
-    from napari.utils.notifications import show_info, show_warning
-
     from napari_dacapo.errors import NapariDacapoError
     from napari_dacapo.options import locate_store
     from napari_dacapo.preferences import usable_path_map
     from napari_dacapo.runs import open_store
+    from napari_dacapo.viewers.napari.notifications import show_info, show_warning
+    from napari_dacapo.viewers.napari.plugin_settings import use_cache_size
 
+    use_cache_size()
     try:
         name = locate_store(path).run_name
         store = open_store(path, path_map=usable_path_map())
@@ -109,7 +110,9 @@ def read_run(path: Path, name: str) -> list[LayerData]:
     """
     from napari_dacapo.preferences import usable_path_map
     from napari_dacapo.runs import open_store
+    from napari_dacapo.viewers.napari.plugin_settings import use_cache_size
 
+    use_cache_size()
     return _layers(open_store(path, path_map=usable_path_map()), name)
 
 
@@ -133,9 +136,8 @@ def latest_run(store: Store) -> str:
 
 
 def _layers(store: Store, name: str) -> list[LayerData]:
-    from napari.utils.notifications import show_info
-
     from napari_dacapo.viewers.napari.layers import layer_data
+    from napari_dacapo.viewers.napari.notifications import show_info
 
     run = store.run(name)
     layers: list[LayerData] = []

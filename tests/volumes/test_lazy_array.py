@@ -231,6 +231,13 @@ def test_cache_size_takes_effect_on_open_arrays(cases, numbers):
         set_cache_size(-1)
 
 
+def test_the_default_size_comes_back() -> None:
+    default = cache_size()
+    set_cache_size(12345)
+    set_cache_size(None)
+    assert cache_size() == default
+
+
 def test_from_tensorstore_is_read_only(tmp_path, write_zarr, numbers):
     path = write_zarr(tmp_path / "a.zarr", numbers)
     spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": f"{path}/"}}

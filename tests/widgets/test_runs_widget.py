@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_dacapo import preferences
 from napari_dacapo.samples import unpack_store
+from napari_dacapo.widgets.run_view import KEYS
 from napari_dacapo.widgets.runs_widget import RunsWidget
 
 if TYPE_CHECKING:
@@ -402,6 +403,20 @@ def test_the_choice_of_columns_is_kept(
     view = make_dock().table.view
     shown = [i for i in range(view.model().columnCount()) if not view.isColumnHidden(i)]
     assert len(shown) == 2
+
+
+def test_columns_that_are_chosen_in_the_preferences_are_shown_at_once(
+    qtbot: QtBot, demo_dock: RunsWidget, make_dock: Callable[[], RunsWidget]
+) -> None:
+    other = make_dock()
+    get_plugin_settings("napari-dacapo").display.columns = "name,loss,task"
+    for view in (demo_dock.table.view, other.table.view):
+        shown = [KEYS[i] for i in range(len(KEYS)) if not view.isColumnHidden(i)]
+        assert shown == ["name", "task", "loss"]
+    with qtbot.waitSignal(other.destroyed):
+        other.deleteLater()
+    get_plugin_settings("napari-dacapo").display.columns = "name"
+    assert demo_dock.table.view.isColumnHidden(KEYS.index("loss"))
 
 
 def test_backends_are_switched_in_all_docks(

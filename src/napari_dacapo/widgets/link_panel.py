@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_dacapo import preferences
 from napari_dacapo.errors import OptionsError
+from napari_dacapo.viewers.napari.notifications import show_info
 from napari_dacapo.viewers.sharing import Sharing
 from napari_dacapo.widgets.binding import bind, when_destroyed
 from napari_dacapo.widgets.labels import text_label

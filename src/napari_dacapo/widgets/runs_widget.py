@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_dacapo import preferences
 from napari_dacapo.samples import is_sample_store
-from napari_dacapo.viewers.plain_text import plain_text
+from napari_dacapo.viewers.napari.notifications import show_error
 from napari_dacapo.widgets.activity_strip import ActivityStrip
 from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.config_tree import data_paths
@@ -83,7 +82,9 @@ class RunsWidget(QWidget):
             (session.failed, self._on_failed),
             (session.facts_changed, self._on_facts),
             (session.backend_changed, self._keep_backend),
+            (preferences.changes.columns, self._use_columns),
         )
+        preferences.changes.follow()
         self._add_shortcuts()
         self._begin()
 
@@ -139,7 +140,7 @@ class RunsWidget(QWidget):
         self.table.add_store_clicked.connect(self.stores.ask_for_store)
         view.run_selected.connect(session.select_run)
         view.run_activated.connect(self._on_activated)
-        view.choose_columns(preferences.columns())
+        self._use_columns()
         view.columns_chosen.connect(preferences.set_columns)
         self.activity.cancelled.connect(session.cancel)
 
@@ -158,7 +159,6 @@ class RunsWidget(QWidget):
         """Show what another dock has open, or else the store to open first."""
         session = self.session
         if session.store.state.status == "none":
-            preferences.use_cache_size()
             session.use_backend(preferences.backend())
             recent = preferences.recent_stores()
             last = recent[0] if recent else ""
@@ -188,11 +188,14 @@ class RunsWidget(QWidget):
         self.session.select_run(name)
         self.session.show("side by side" if side_by_side else "stacked")
 
+    def _use_columns(self) -> None:
+        self.table.view.choose_columns(preferences.columns())
+
     def _keep_backend(self, name: str) -> None:
         preferences.set_backend(name)
 
     def _on_failed(self, message: str) -> None:
-        show_error(plain_text(message))
+        show_error(message)
 
     def _reload(self) -> None:
         self.session.reload()

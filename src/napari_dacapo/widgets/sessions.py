@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject
 
 from napari_dacapo import preferences
 from napari_dacapo.viewers.backends import backend_choices
-from napari_dacapo.viewers.plain_text import plain_text
+from napari_dacapo.viewers.napari.notifications import show_info, show_warning
 from napari_dacapo.viewers.session import Session
 from napari_dacapo.widgets.binding import when_destroyed
 from napari_dacapo.widgets.follow_courier import Courier
@@ -45,7 +44,7 @@ def session_of(viewer: Any) -> Session:
 
 
 def _notify(level: str, text: str) -> None:
-    (show_warning if level == "warning" else show_info)(plain_text(text))
+    (show_warning if level == "warning" else show_info)(text)
 
 
 def keep_with_window(session: Session, window: QWidget) -> None:

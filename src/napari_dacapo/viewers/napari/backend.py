@@ -18,6 +18,7 @@ from napari_dacapo.viewers.napari.exchange import copy_settings, exchange, finis
 from napari_dacapo.viewers.napari.large_layers import show_level_in_view
 from napari_dacapo.viewers.napari.layers import METADATA_KEY, VOLUME_KEY, place, stack_layer_data
 from napari_dacapo.viewers.napari.legend import update_legend
+from napari_dacapo.viewers.napari.plugin_settings import use_cache_size
 from napari_dacapo.viewers.napari.view_state import get_view, set_view
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class NapariBackend:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
+        use_cache_size()
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._update_legend)
         # gt is a line in planes and filled in 3-D; that is no news at each turn.
