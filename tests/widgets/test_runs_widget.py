@@ -8,12 +8,14 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from napari.layers import Layer
 from napari.settings import get_plugin_settings
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_dacapo import preferences
+from napari_dacapo.reader import read_run
 from napari_dacapo.samples import unpack_store
 from napari_dacapo.widgets.run_view import KEYS
 from napari_dacapo.widgets.runs_widget import RunsWidget
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from pytestqt.qtbot import QtBot
-    from qtpy.QtWidgets import QWidget
 
 KEY = "napari-dacapo"
 
@@ -305,21 +306,28 @@ def test_a_second_dock_finds_what_the_first_has_open(
 
 
 def test_a_dock_that_is_gone_hears_nothing(
-    qtbot: QtBot, demo_dock: RunsWidget, make_dock: Callable[[], RunsWidget]
+    qtbot: QtBot, viewer: ViewerModel, demo_store: Path, tmp_path: Path
 ) -> None:
-    session = demo_dock.session
+    window = QWidget()
+    qtbot.addWidget(window)
+    first = RunsWidget(viewer, window)
+    window.show()
+    first.open_store(str(demo_store))
+    qtbot.waitUntil(lambda: len(first.session.store.rows) == 2 and idle(first))
+    session = first.session
     signals = (session.store.changed, session.store.rows_changed, session.facts_changed,
-               session.selection_changed, session.shown_changed, session.busy_changed,
+               session.selection_changed, session.screen.changed, session.busy_changed,
                session.backend_changed, session.failed)  # fmt: skip
     before = [len(signal) for signal in signals]
-    other = make_dock()
+    other = RunsWidget(viewer, window)
+    other.show()
     assert [len(signal) for signal in signals] != before
     with qtbot.waitSignal(other.destroyed):
         other.deleteLater()
     del other
     gc.collect()
     assert [len(signal) for signal in signals] == before
-    select(qtbot, demo_dock, "mito_distance")
+    select(qtbot, first, "mito_distance")
 
 
 def test_docks_of_different_viewers_share_nothing(qtbot: QtBot, demo_dock: RunsWidget) -> None:
@@ -432,10 +440,99 @@ def test_backends_are_switched_in_all_docks(
     assert preferences.backend() == "neuroglancer"
 
 
-def test_a_store_can_be_forgotten(qtbot: QtBot, demo_dock: RunsWidget) -> None:
+def question(dock: RunsWidget) -> QMessageBox:
+    (box,) = dock.findChildren(QMessageBox)
+    return box
+
+
+def test_a_store_is_forgotten_when_that_is_confirmed(qtbot: QtBot, demo_dock: RunsWidget) -> None:
+    (path,) = preferences.recent_stores()
     demo_dock.stores.forget.trigger()
+    assert path in question(demo_dock).text()
+    with qtbot.waitSignal(question(demo_dock).destroyed):
+        question(demo_dock).reject()
+    assert preferences.recent_stores() == (path,)
+    assert len(demo_dock.session.store.rows) == 2
+    demo_dock.stores.forget.trigger()
+    question(demo_dock).accept()
     assert preferences.recent_stores() == ()
     assert demo_dock.table.empty.texts()[0] == "No store yet"
+
+
+def test_close_takes_the_run_off_the_screen(
+    qtbot: QtBot, demo_dock: RunsWidget, viewer: ViewerModel
+) -> None:
+    select(qtbot, demo_dock, "mito_distance")
+    panel = show_panel(demo_dock)
+    assert not panel.close_run.isEnabled()
+    assert panel.notes.text().startswith("Not on screen. Open shows it")
+    panel.open.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 4 and idle(demo_dock))
+    assert "Not on screen" not in panel.notes.text()
+    panel.close_run.click()
+    assert len(viewer.layers) == 0
+    assert not panel.close_run.isEnabled()
+    assert panel.notes.text().startswith("Not on screen.")
+
+
+def test_layers_that_the_user_deletes_are_not_on_screen(
+    qtbot: QtBot, demo_dock: RunsWidget, viewer: ViewerModel
+) -> None:
+    select(qtbot, demo_dock, "mito_distance")
+    panel = show_panel(demo_dock)
+    panel.open.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 4 and idle(demo_dock))
+    viewer.layers.clear()
+    assert not panel.close_run.isEnabled()
+
+
+def test_a_run_that_the_reader_opened_is_on_screen(
+    qtbot: QtBot, viewer: ViewerModel, make_dock: Callable[[], RunsWidget], demo_store: Path
+) -> None:
+    for data, keywords, kind in read_run(demo_store, "mito_distance"):
+        viewer.add_layer(Layer.create(data, keywords, kind))
+    dock = make_dock()
+    dock.open_store(str(demo_store), run="mito_distance")
+    qtbot.waitUntil(lambda: dock.session.facts is not None and idle(dock))
+    panel = show_panel(dock)
+    assert panel.close_run.isEnabled()
+    dock.session.step(-1)
+    qtbot.waitUntil(lambda: iterations(viewer) == {None, 1200} and idle(dock))
+    panel.close_run.click()
+    assert len(viewer.layers) == 0
+
+
+def test_others_are_kept_for_all_docks(
+    qtbot: QtBot,
+    demo_dock: RunsWidget,
+    make_dock: Callable[[], RunsWidget],
+    viewer: ViewerModel,
+) -> None:
+    other = make_dock()
+    show_panel(demo_dock).keep.click()
+    assert show_panel(other).keep.isChecked()
+    for run in ("mito_distance", "cell_affinities"):
+        select(qtbot, demo_dock, run)
+        show_panel(demo_dock).open.click()
+        qtbot.waitUntil(lambda: idle(demo_dock))
+    runs = {layer.metadata[KEY]["run"] for layer in viewer.layers}
+    assert runs == {"mito_distance", "cell_affinities"}
+    demo_dock.stores.close_runs.trigger()
+    assert len(viewer.layers) == 0
+
+
+def test_with_two_docks_a_failure_is_told_once_and_stays_to_be_read(
+    qtbot: QtBot, dock: RunsWidget, make_dock: Callable[[], RunsWidget], stores: Path
+) -> None:
+    other = make_dock()
+    dock.open_store(str(stores / "main"), run="never_trained")
+    qtbot.waitUntil(lambda: dock.session.facts is not None and idle(dock))
+    seen = len(notification_manager.records)
+    show_panel(dock).open.click()
+    qtbot.waitUntil(lambda: dock.session.screen.notes != () and idle(dock))
+    (record,) = list(notification_manager.records)[seen:]
+    for each in (dock, other):
+        assert record.message in show_panel(each).notes.text()
 
 
 @pytest.mark.parametrize("width", [280, 350, 600])

@@ -96,6 +96,22 @@ def test_closing_the_dock_keeps_the_session_and_closing_the_window_ends_it(
     assert session.screen._made == {}
 
 
+def test_a_dock_that_floats_is_no_window_to_end_with(
+    qtbot: QtBot, window_viewer: Any, demo_store: Path
+) -> None:
+    dock = dock_of(qtbot, window_viewer)
+    dock.open_store(str(demo_store))
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2 and dock.session.busy == "")
+    session, frame = dock.session, dock.parentWidget()
+    frame.setFloating(True)
+    dock.hide()
+    dock.show()
+    assert frame.findChildren(QObject, "napari-dacapo session") == []
+    window_viewer.window.remove_dock_widget(dock)
+    assert session.companions != []
+    assert dock_of(qtbot, window_viewer).session is session
+
+
 def test_open_training_run_asks_for_a_run_and_shows_it_with_the_dock(
     qtbot: QtBot, window_viewer: Any, demo_store: Path
 ) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
-from qtpy.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QMessageBox, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_dacapo import preferences
 from napari_dacapo.samples import is_sample_store
-from napari_dacapo.viewers.napari.notifications import show_error
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.widgets.activity_strip import ActivityStrip
 from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.config_tree import data_paths
@@ -79,7 +79,6 @@ class RunsWidget(QWidget):
             (session.store.changed, self._on_store),
             (session.store.rows_changed, self._show_rows),
             (session.busy_changed, self.activity.tell),
-            (session.failed, self._on_failed),
             (session.facts_changed, self._on_facts),
             (session.backend_changed, self._keep_backend),
             (preferences.changes.columns, self._use_columns),
@@ -99,7 +98,7 @@ class RunsWidget(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Keep what is shared as long as the window, once there is one."""
         super().showEvent(event)
-        keep_with_window(self.session, self.window())
+        keep_with_window(self.session, self)
 
     def open_store(self, path: str, *, run: str | None = None, show: bool = False) -> None:
         """Open a store, and select or show a run of it.
@@ -137,6 +136,7 @@ class RunsWidget(QWidget):
         self.stores.reload_clicked.connect(self._reload)
         self.stores.forget_clicked.connect(self._forget_store)
         self.stores.path_map_clicked.connect(self.edit_path_map)
+        self.stores.close_runs_clicked.connect(session.close_all_runs)
         self.table.add_store_clicked.connect(self.stores.ask_for_store)
         view.run_selected.connect(session.select_run)
         view.run_activated.connect(self._on_activated)
@@ -194,12 +194,24 @@ class RunsWidget(QWidget):
     def _keep_backend(self, name: str) -> None:
         preferences.set_backend(name)
 
-    def _on_failed(self, message: str) -> None:
-        show_error(message)
-
     def _reload(self) -> None:
         self.session.reload()
 
     def _forget_store(self) -> None:
-        preferences.forget_store(self.session.store.state.path)
-        self.session.close_store()
+        path = self.session.store.state.path
+        question = QMessageBox(
+            QMessageBox.Icon.Question,
+            "Forget this store?",
+            plain_text(f"{path}\nis taken off the list of stores. No file is touched."),
+            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.Cancel,
+            self,
+        )
+        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+        def forget() -> None:
+            preferences.forget_store(path)
+            if self.session.store.state.path == path:
+                self.session.close_store()
+
+        question.accepted.connect(forget)
+        question.open()

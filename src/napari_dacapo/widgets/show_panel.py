@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFormLayout,
-    QHBoxLayout,
     QPushButton,
     QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
-from superqt.utils import signals_blocked
+from superqt.utils import QFlowLayout, signals_blocked
 
 from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import segmentation_choices
@@ -51,6 +51,13 @@ class ShowPanel(QWidget):
         self.side_by_side.setToolTip(
             "Show raw, gt, prediction and segmentation next to each other  Shift+Enter"
         )
+        self.close_run = QPushButton("Close", self)
+        self.close_run.setToolTip("Take the run off the screen; opened again, it looks as it does")
+        self.keep = QCheckBox("Keep others on screen", self)
+        self.keep.setToolTip(
+            "To compare: other runs and datasets stay when one is opened. "
+            "Without it, the one that is opened takes their place"
+        )
         self.notes = text_label(self)
         self.empty = EmptyPage(self)
         self._stack = QStackedWidget(self)
@@ -65,11 +72,13 @@ class ShowPanel(QWidget):
         self.backends.backend_chosen.connect(session.use_backend)
         self.open.clicked.connect(lambda: session.show("stacked"))
         self.side_by_side.clicked.connect(lambda: session.show("side by side"))
+        self.close_run.clicked.connect(session.close_run)
+        self.keep.toggled.connect(self._on_keep)
         bind(
             self,
             (session.facts_changed, self._refresh),
             (session.selection_changed, self._on_selection),
-            (session.shown_changed, self._show_notes),
+            (session.screen.changed, self._on_screen),
             (session.backend_changed, self.backends.set_backend),
         )
         self.backends.set_backend(session.screen.name)
@@ -84,9 +93,9 @@ class ShowPanel(QWidget):
         form.addRow("Iteration", self.iteration)
         form.addRow("Parameters", self.parameters)
         form.addRow("Open in", self.backends)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.open, 1)
-        buttons.addWidget(self.side_by_side, 1)
+        buttons = QFlowLayout()
+        for button in (self.open, self.side_by_side, self.close_run):
+            buttons.addWidget(button)
         area = QScrollArea(page)
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -96,6 +105,7 @@ class ShowPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         layout.addLayout(buttons)
+        layout.addWidget(self.keep)
         layout.addWidget(area, 1)
         return page
 
@@ -113,7 +123,7 @@ class ShowPanel(QWidget):
                     kind = "  (training)" if name in facts.offer.training else ""
                     self.dataset.addItem(f"{name}{kind}", name)
             self._on_selection()
-        self._show_notes()
+        self._on_screen()
 
     def _on_selection(self) -> None:
         facts, selection = self._session.facts, self._session.selection
@@ -140,10 +150,20 @@ class ShowPanel(QWidget):
         choice = self._choices[index]
         self._session.select(parameters=choice.parameters, segmentation=choice.segmentation)
 
-    def _show_notes(self) -> None:
-        facts = self._session.facts
+    def _on_keep(self, on: bool) -> None:
+        self._session.screen.keeps_others = on
+
+    def _on_screen(self) -> None:
+        facts, screen = self._session.facts, self._session.screen
+        on_screen = facts is not None and screen.shows_run(facts.name)
+        self.close_run.setEnabled(on_screen)
+        with signals_blocked(self.keep):
+            self.keep.setChecked(screen.keeps_others)
         problem = [facts.problem] if facts is not None and facts.problem else []
-        self.notes.setText("\n".join(f"⚠ {note}" for note in (*problem, *self._session.notes)))
+        lines = [f"⚠ {note}" for note in (*problem, *screen.notes)]
+        if not on_screen and not screen.notes:
+            lines.append("Not on screen. Open shows it; from then on, it follows what you choose.")
+        self.notes.setText("\n".join(lines))
 
 
 def _combo(tooltip: str, parent: QWidget) -> QComboBox:

@@ -34,7 +34,7 @@ class StoreBar(QWidget):
     -------
     store_chosen : str
         The user wants to see this store.
-    reload_clicked, forget_clicked, path_map_clicked
+    reload_clicked, forget_clicked, path_map_clicked, close_runs_clicked
         Entries of the menu.
     """
 
@@ -42,6 +42,7 @@ class StoreBar(QWidget):
     reload_clicked = Signal()
     forget_clicked = Signal()
     path_map_clicked = Signal()
+    close_runs_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,7 +56,7 @@ class StoreBar(QWidget):
         self.chooser.activated.connect(lambda i: self.store_chosen.emit(self.chooser.itemData(i)))
         self.add = self._button("Add…", "Add a store: choose its folder")
         self.add.clicked.connect(self.ask_for_store)
-        self.more = self._button("⋯", "Reload, path map, forget")
+        self.more = self._button("⋯", "Reload, path map, close runs, forget")
         self.more.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
@@ -67,6 +68,8 @@ class StoreBar(QWidget):
         self.path_map = menu.addAction("Edit path map…", self.path_map_clicked.emit)
         self.path_map.setToolTip("Say where paths that runs name lie on this computer")
         menu.addSeparator()
+        self.close_runs = menu.addAction("Close all runs", self.close_runs_clicked.emit)
+        self.close_runs.setToolTip("Take all runs off the screen; layers of your own stay")
         self.forget = menu.addAction("Forget this store", self.forget_clicked.emit)
         self.forget.setToolTip("Take it off the list; nothing is deleted")
         self.more.setMenu(menu)
