@@ -260,10 +260,23 @@ def test_the_config_is_a_searchable_tree(qtbot: QtBot, demo_dock: RunsWidget) ->
     }
     assert names["name"].text(1) == "mito_distance"
     assert names["task_config"].text(1) == "DistanceTask"
+    names["trainer_config"].setExpanded(True)
     details.tree.filter.setText("scale_factor")
     hidden = {name for name, item in names.items() if item.isHidden()}
     assert "name" in hidden
     assert "task_config" not in hidden
+    assert names["task_config"].isExpanded()
+    details.tree.filter.setText("(1, 0")
+    assert details.tree.empty.texts()[:2] == (
+        "Nothing found", "Nothing in the config holds “(1, 0”."
+    )  # fmt: skip
+    assert details.tree.empty.isVisibleTo(details)
+    details.tree.empty._button.click()
+    assert details.tree.filter.text() == ""
+    assert tree.isVisibleTo(details)
+    expanded = {name for name, item in names.items() if item.isExpanded()}
+    assert expanded == {"trainer_config"}
+    details.tree.filter.setText("scale_factor")
     select(qtbot, demo_dock, "cell_affinities")
     assert details.tree.filter.text() == "scale_factor"
 
