@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
@@ -55,6 +56,10 @@ class RunModel(QAbstractTableModel):
     def row(self, name: str) -> int | None:
         """Return where the run of a name stands."""
         return next((i for i, row in enumerate(self._rows) if row.name == name), None)
+
+    def longest_names(self) -> list[str]:
+        """Return the names with the most characters, among them the widest one, most likely."""
+        return nlargest(10, (row.name for row in self._rows), key=len)
 
     def rowCount(self, parent: QModelIndex = _ROOT) -> int:
         """Return the number of runs."""
