@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 MAX_RECENT = 12
+SEPARATOR = ";"
 
 
 class Changes:
@@ -72,12 +73,14 @@ def default_store() -> str:
 
 def recent_stores() -> tuple[str, ...]:
     """Return the stores that were open lately, latest first."""
-    lines = str(_get("stores", "recent_stores", "")).splitlines()
-    return tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    paths = str(_get("stores", "recent_stores", "")).split(SEPARATOR)
+    return tuple(dict.fromkeys(path.strip() for path in paths if path.strip()))
 
 
 def remember_store(path: str) -> None:
-    """Put a store in front of the recent ones."""
+    """Put a store in front of the recent ones, unless its path cannot be one of a list."""
+    if SEPARATOR in path:
+        return
     _set_recent((path, *recent_stores()))
 
 
@@ -158,7 +161,7 @@ def follow_interval() -> float:
 
 def _set_recent(paths: Iterable[str]) -> None:
     kept = list(dict.fromkeys(paths))[:MAX_RECENT]
-    _set("stores", "recent_stores", "\n".join(kept))
+    _set("stores", "recent_stores", f"{SEPARATOR} ".join(kept))
 
 
 def _get_map(key: str) -> dict[str, str]:

@@ -17,6 +17,14 @@ def test_stores_are_remembered_latest_first_and_forgotten() -> None:
     assert preferences.recent_stores() == ("/b c",)
 
 
+def test_recent_stores_are_legible_in_one_line() -> None:
+    from napari.settings import get_plugin_settings
+
+    for path in ("/a", "/b c", "/no;list"):
+        preferences.remember_store(path)
+    assert get_plugin_settings("napari-dacapo").stores.recent_stores == "/b c; /a"
+
+
 def test_only_so_many_stores_are_remembered() -> None:
     for i in range(preferences.MAX_RECENT + 5):
         preferences.remember_store(f"/{i}")

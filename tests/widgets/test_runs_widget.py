@@ -550,11 +550,13 @@ def test_with_two_docks_a_failure_is_told_once_and_stays_to_be_read(
 
 @pytest.mark.parametrize("width", [280, 350, 600])
 def test_nothing_asks_for_more_width_than_a_narrow_dock_has(
-    qtbot: QtBot, demo_dock: RunsWidget, width: int
+    qtbot: QtBot, demo_dock: RunsWidget, width: int, cut_off: Callable[[QWidget], list[QWidget]]
 ) -> None:
     select(qtbot, demo_dock, "mito_distance")
     demo_dock.resize(width, 700)
     assert demo_dock.width() == width
     for panel in demo_dock.panels.values():
         demo_dock.tabs.setCurrentWidget(panel)
+        qtbot.waitUntil(lambda: idle(demo_dock))
         assert demo_dock.layout().minimumSize().width() <= width
+        assert cut_off(panel) == []

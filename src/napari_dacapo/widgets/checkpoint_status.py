@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_dacapo.viewers.live_prediction.state import in_words
+from napari_dacapo.viewers.live_prediction.state import LiveState, in_words
 from napari_dacapo.widgets.binding import when_destroyed
 from napari_dacapo.widgets.checkpoint_activity import Activity
 from napari_dacapo.widgets.labels import text_label
-
-if TYPE_CHECKING:
-    from napari_dacapo.viewers.live_prediction.state import LiveState
 
 __all__ = ["StatusView"]
 
@@ -62,6 +57,7 @@ class StatusView(QWidget):
         self._timer.setInterval(INTERVAL_MS)
         self._timer.timeout.connect(self._announce)
         when_destroyed(self, activity.end)
+        self.tell(LiveState())
 
     def tell(self, state: LiveState) -> None:
         """Show a state."""

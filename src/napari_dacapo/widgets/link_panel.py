@@ -77,6 +77,7 @@ class LinkPanel(QWidget):
         self.link.setClearButtonEnabled(True)
         self.link.setToolTip("A link with a state in it, or the path of a state saved as JSON")
         self.open = QPushButton("Open in napari", self)
+        self.open.setToolTip("Show what the link shows, as layers with the same view  Enter")
         self._lay_out()
         self._wire()
         self.choose_kind("live")
@@ -134,8 +135,9 @@ class LinkPanel(QWidget):
         group = QButtonGroup(self)
         kinds = QHBoxLayout()
         kinds.setSpacing(0)
-        for button in self.kinds.values():
+        for key, button in self.kinds.items():
             button.setCheckable(True)
+            button.setToolTip(KINDS[key][1])
             group.addButton(button)
             kinds.addWidget(button, 1)
         what = QHBoxLayout()

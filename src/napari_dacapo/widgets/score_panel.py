@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ScorePanel"]
 
+PLOTS_PLACE = 1
+
 
 class ScorePanel(QWidget):
     """Curves of the selected run; a click on them selects an iteration.
@@ -82,8 +84,8 @@ class ScorePanel(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(3)
         self._column.addLayout(top)
-        self._column.addWidget(self.note)
         self._column.addWidget(self.legend)
+        self._column.addWidget(self.note)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addWidget(self._stack)
@@ -155,7 +157,8 @@ class ScorePanel(QWidget):
 
             self.plots = ScorePlots(self._page)
             self.plots.clicked.connect(self._on_clicked)
-            self._column.addWidget(self.plots, 1)
+            # Above the words, which may be many.
+            self._column.insertWidget(PLOTS_PLACE, self.plots, 1)
         return self.plots
 
     def _offer_criteria(self, curves: RunCurves) -> None:

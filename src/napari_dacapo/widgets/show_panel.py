@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt.utils import QFlowLayout, signals_blocked
+from superqt.utils import signals_blocked
 
 from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import segmentation_choices
@@ -24,6 +24,7 @@ from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.empty_page import EmptyPage
 from napari_dacapo.widgets.iteration_chooser import IterationChooser
 from napari_dacapo.widgets.labels import text_label
+from napari_dacapo.widgets.wrapping_row import wrapping_row
 
 if TYPE_CHECKING:
     from napari_dacapo.viewers.selection import SegmentationChoice
@@ -93,9 +94,6 @@ class ShowPanel(QWidget):
         form.addRow("Iteration", self.iteration)
         form.addRow("Parameters", self.parameters)
         form.addRow("Open in", self.backends)
-        buttons = QFlowLayout()
-        for button in (self.open, self.side_by_side, self.close_run):
-            buttons.addWidget(button)
         area = QScrollArea(page)
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -104,7 +102,7 @@ class ShowPanel(QWidget):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
-        layout.addLayout(buttons)
+        layout.addLayout(wrapping_row(self.open, self.side_by_side, self.close_run))
         layout.addWidget(self.keep)
         layout.addWidget(area, 1)
         return page
