@@ -130,7 +130,7 @@ def test_no_page_is_cut_off_in_the_narrowest_dock(
     for page in dock.panels.values():
         dock.tabs.setCurrentWidget(page)
         qtbot.waitUntil(lambda: dock.session.busy == "")
-        qtbot.waitUntil(lambda page=page: cut_off(page) == [], timeout=5000)
+        qtbot.waitUntil(lambda page=page: cut_off(page) == [])
     qtbot.waitUntil(lambda: dock.panels["scores"]._read is not None)
 
 

@@ -13,7 +13,7 @@ from napari_dacapo.viewers.napari.notifications import show_error, show_info, sh
 from napari_dacapo.viewers.session import Session
 from napari_dacapo.widgets.binding import when_destroyed
 from napari_dacapo.widgets.canvas_keys import CanvasKeys
-from napari_dacapo.widgets.follow_courier import Courier
+from napari_dacapo.widgets.courier import Courier
 from napari_dacapo.widgets.worker import start_in_thread
 
 if TYPE_CHECKING:
