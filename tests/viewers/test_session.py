@@ -266,6 +266,19 @@ def test_another_dataset_takes_the_place_of_the_one_on_screen(
     assert places(viewer) == {("mito_distance", "val_west")}
 
 
+def test_another_dataset_is_laid_out_as_the_one_before(
+    session: Session, viewer: ViewerModel, demo_store: Path
+) -> None:
+    open_run(session, demo_store, "mito_distance")
+    session.show("side by side")
+    session.select(dataset="val_east")
+    assert viewer.canvas.grid.enabled
+    assert layer(viewer, "gt").contour == 0
+    session.show("stacked")
+    session.select(dataset="val_west")
+    assert not viewer.canvas.grid.enabled
+
+
 def test_of_datasets_that_are_chosen_in_a_row_the_last_one_is_on_screen(
     later: tuple[Session, Later], viewer: ViewerModel, demo_store: Path, stores: Path
 ) -> None:
@@ -458,7 +471,9 @@ def test_best_iteration_is_said_with_its_doubt(
     assert why.startswith("f1_score = 0.868")
     assert len(why) > 40
     open_run(session, demo_store, "mito_distance")
-    assert session.best_iteration() == (None, "")
+    iteration, why = session.best_iteration()
+    assert iteration is None
+    assert why.startswith("f1_score is NaN everywhere")
 
 
 def test_whoever_hears_that_a_run_was_left_sees_the_next_one_selected(

@@ -61,6 +61,8 @@ class Screen:
         self._made: dict[str, Backend] = {}
         self._left: dict[Place, ViewState] = {}
         self._view_from: ViewState | None = None
+        self._arrangement: Arrangement = "stacked"  # that the user asked for
+        self._to_arrange = False
         self._to_reveal = False
 
     @property
@@ -189,6 +191,8 @@ class Screen:
     def _take(self, portion: Portion, selection: Selection, arrangement: Arrangement | None) -> str:
         """Show a portion, or exchange what it stands for; return what keeps the user from it."""
         backend = self.backend
+        if arrangement is not None:
+            self._arrangement = arrangement
         if portion.first:
             shown = backend.shown()
             is_new = not self.shows(selection)
@@ -197,9 +201,11 @@ class Screen:
             self._to_reveal = asked and (not shown or not is_new)
             self._view_from = self._view_before(portion, selection, shown) if is_new else None
             backend.remove(stale_slots(shown, portion.identities))
-            self._leave(backend, self._others(shown, portion, is_new=is_new, asked=asked))
+            others = self._others(shown, portion, is_new=is_new, asked=asked)
+            self._leave(backend, others)
+            self._to_arrange = asked or bool(others)
         backend.show(portion.volumes, notes=portion.missing)
-        return self._finish(backend, arrangement) if portion.last else ""
+        return self._finish(backend) if portion.last else ""
 
     def _others(
         self, shown: Iterable[Volume], portion: Portion, *, is_new: bool, asked: bool
@@ -219,7 +225,7 @@ class Screen:
         return found
 
     def _leave(self, backend: Backend, volumes: Iterable[Volume]) -> None:
-        """Take volumes off the screen, and remember how they looked."""
+        """Take volumes off the screen, and remember how they looked on top of each other."""
         leaving = list(volumes)
         if not leaving:
             return
@@ -231,12 +237,12 @@ class Screen:
             self._left[place] = replace(view, layers=layers)
         backend.remove([volume.identity.slot for volume in leaving])
 
-    def _finish(self, backend: Backend, arrangement: Arrangement | None) -> str:
+    def _finish(self, backend: Backend) -> str:
         if self._view_from is not None:
             backend.set_view(self._view_from)
             self._view_from = None
-        if arrangement is not None:
-            backend.arrange(arrangement)
+        if self._to_arrange:
+            backend.arrange(self._arrangement)
         to_reveal, self._to_reveal = self._to_reveal, False
         return self.choice.reveal(backend) if to_reveal else ""
 
