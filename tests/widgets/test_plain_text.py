@@ -6,18 +6,20 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtGui import QColor, QImage
 from qtpy.QtWidgets import QAbstractItemView, QComboBox, QLabel, QWidget
 
+from napari_dacapo import open_store
+from napari_dacapo.viewers.napari.backend import NapariBackend
 from napari_dacapo.widgets.path_map_dialog import PathMapDialog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari.components import ViewerModel
     from pytestqt.qtbot import QtBot
 
     from napari_dacapo.widgets.runs_widget import RunsWidget
@@ -100,6 +102,14 @@ def test_names_of_a_store_are_text_wherever_they_are_shown(
     assert any("red.png" in name for name in names)
     # napari shows these in its status bar and in tooltips of its layer list.
     assert not any(Qt.mightBeRichText(layer.get_source_str()) for layer in viewer.layers)
+
+
+def test_notes_of_a_layer_are_text_in_the_status_bar(demo_store: Path) -> None:
+    volume = open_store(demo_store).run("mito_distance").volumes()[-1]
+    viewer = ViewerModel()
+    NapariBackend(viewer).show([volume.with_(notes=(f"Empty at {TAG}.",))])
+    assert "red.png" in viewer.layers[0].help
+    assert not Qt.mightBeRichText(viewer.layers[0].help)
 
 
 def test_why_a_run_cannot_be_read_is_text(

@@ -499,12 +499,18 @@ def test_layers_that_the_user_deletes_are_not_on_screen(
     assert not panel.close_run.isEnabled()
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
 def test_a_run_that_the_reader_opened_is_on_screen(
-    qtbot: QtBot, viewer: ViewerModel, make_dock: Callable[[], RunsWidget], demo_store: Path
+    qtbot: QtBot,
+    viewer: ViewerModel,
+    make_dock: Callable[[], RunsWidget],
+    demo_store: Path,
+    when: str,
 ) -> None:
+    dock = make_dock() if when == "after" else None
     for data, keywords, kind in read_run(demo_store, "mito_distance"):
         viewer.add_layer(Layer.create(data, keywords, kind))
-    dock = make_dock()
+    dock = dock or make_dock()
     dock.open_store(str(demo_store), run="mito_distance")
     qtbot.waitUntil(lambda: dock.session.facts is not None and idle(dock))
     panel = show_panel(dock)

@@ -39,9 +39,7 @@ class CanvasKeys:
         events.removed.connect(self._on_layers)
         for signal in (session.screen.changed, session.selection_changed, session.facts_changed):
             signal.connect(self._update)
-        if self._layers():
-            # They came from a reader: only its backend knows that the run is on screen.
-            session.screen.made("napari")
+        self._know_layers(self._layers())
         self._update()
 
     def close(self) -> None:
@@ -59,7 +57,13 @@ class CanvasKeys:
 
     def _on_layers(self, event: Any) -> None:
         if PLUGIN in event.value.metadata:
+            self._know_layers([event.value])
             self._session.screen.changed.emit()
+
+    def _know_layers(self, layers: list[Any]) -> None:
+        """Let the screen know of layers that a reader or a script made."""
+        if layers and "napari" in self._session.screen.choices:
+            self._session.screen.made("napari")
 
     def _update(self) -> None:
         session = self._session

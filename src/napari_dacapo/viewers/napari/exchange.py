@@ -8,6 +8,7 @@ from napari.layers import Image, Labels
 
 from napari_dacapo.viewers.napari.arrange import STACKED
 from napari_dacapo.viewers.napari.layers import METADATA_KEY
+from napari_dacapo.viewers.plain_text import plain_text
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -95,4 +96,4 @@ def finish(layer: Layer) -> None:
         layer.contour = said["contour"]
     said["contour"] = None
     if said["notes"]:
-        layer.help = "; ".join(said["notes"])
+        layer.help = plain_text("; ".join(said["notes"]))
