@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from napari_dacapo.errors import OptionsError, StoreNotFoundError
 from napari_dacapo.options import (
     Options,
+    default_store,
     find_options_file,
     load_options,
     locate_store,
@@ -44,6 +45,17 @@ def _write(path: Path, text: str = "runs_base_dir: /nrs/runs\n") -> Path:
 
 
 # Where the options file is.
+
+
+def test_the_default_store_is_that_of_the_environment_or_of_the_options_file(
+    home: Path, cwd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert default_store({}, cwd, home) == ""
+    found = _write(cwd / "dacapo.yaml")
+    assert default_store({}, cwd, home) == str(found)
+    assert default_store({"NAPARI_DACAPO_STORE": "/nrs/runs"}, cwd, home) == "/nrs/runs"
+    monkeypatch.chdir(cwd)
+    assert default_store({"DACAPO_OPTIONS_FILE": "dacapo.yaml"}, cwd, home) == str(found)
 
 
 def test_the_order_of_places(home: Path, cwd: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from napari_dacapo.runs.state import STATES, UNREADABLE, Progress, quiet_seconds
 NOW = 1_700_000_000.0
 DONE = Progress(
     readable=True, started=True, iteration=20, num_iterations=20, validation_interval=10,
-    has_validation_data=True, validated=True, last_change=NOW - 3600,
+    has_validation_data=True, validated=True, scored=True, last_change=NOW - 3600,
 )  # fmt: skip
 
 
@@ -27,6 +27,10 @@ DONE = Progress(
         ({"started": False, "iteration": 0, "validated": False}, "configured"),
         ({"validated": False}, "failed validations"),
         ({"validated": False, "last_change": NOW}, "failed validations"),
+        ({"scored": False}, "failed validations"),
+        ({"iteration": 10, "scored": False}, "failed validations"),
+        ({"iteration": 10, "scored": False, "last_change": NOW}, "training"),
+        ({"validated": False, "scored": False, "has_validation_data": False}, "finished"),
         ({"validated": False, "has_validation_data": False}, "finished"),
         ({"validated": False, "validation_interval": 30}, "finished"),
         ({"iteration": 10}, "validated"),
@@ -68,7 +72,8 @@ def test_nothing_is_known_of_a_run_whose_config_cannot_be_read() -> None:
 
 def test_only_states_that_are_not_as_they_should_be_are_explained() -> None:
     assert why("finished", DONE) is None
-    assert "every 10 iterations" in str(why("failed validations", DONE))
+    assert "every 10 iterations" in str(why("failed validations", replace(DONE, validated=False)))
+    assert "no scores" in str(why("failed validations", DONE))
     assert "stopped" in str(why("configured", DONE))
     assert why("configured", replace(DONE, started=False)) is None
 
@@ -78,7 +83,8 @@ def test_only_states_that_are_not_as_they_should_be_are_explained() -> None:
         Progress, readable=st.booleans(), started=st.booleans(),
         iteration=st.integers(0, 50), num_iterations=st.integers(0, 50),
         validation_interval=st.integers(0, 50), has_validation_data=st.booleans(),
-        validated=st.booleans(), last_change=st.none() | st.floats(NOW - 5000, NOW + 5000),
+        validated=st.booleans(), scored=st.booleans(),
+        last_change=st.none() | st.floats(NOW - 5000, NOW + 5000),
         write_interval=st.none() | st.floats(),
     )
 )  # fmt: skip

@@ -34,7 +34,7 @@ EXPECTED = {
         "dist_aniso": ("DistanceTask", "failed validations", 20, 20, (), (10, 20)),
         "dist_same_iso0": ("DistanceTask", "finished", 60, 60, (20, 40, 60), (20, 40, 60)),
         "dist_same_iso0_resumed": ("DistanceTask", "configured", 0, 20, (), ()),
-        "hot_iso0": ("HotDistanceTask", "finished", 20, 20, (10, 20), (10, 20)),
+        "hot_iso0": ("HotDistanceTask", "failed validations", 20, 20, (10, 20), (10, 20)),
         "never_trained": ("DistanceTask", "configured", 0, 20, (), ()),
         "no_validation": ("DistanceTask", "finished", 20, 20, (), (10, 20)),
         "onehot_iso0": ("OneHotTask", "finished", 20, 20, (10, 20), (10, 20)),
@@ -104,6 +104,10 @@ def test_best_scores_of_rows(open_real: Callable[..., Store]) -> None:
     assert rows["dist_same_iso0"].best_score is None, "all of its f1 scores are NaN"
     assert rows["onehot_iso0"].best_score is None, "its scores are random"
     assert rows["hot_iso0"].best_score is None, "it has no scores"
+    assert "f1_score is NaN everywhere" in rows["dist_same_iso0"].why_no_best
+    assert "random numbers" in rows["onehot_iso0"].why_no_best
+    assert rows["hot_iso0"].why_no_best == "No scores are stored."
+    assert rows["never_trained"].why_no_best == ""
 
 
 def test_a_warm_list_equals_the_cold_one(copy_run: Callable[..., Path]) -> None:

@@ -233,5 +233,12 @@ def test_cache_size_takes_effect_on_open_arrays(cases, numbers):
         set_cache_size(-1)
 
 
+def test_the_default_size_comes_back() -> None:
+    default = cache_size()
+    set_cache_size(12345)
+    set_cache_size(None)
+    assert cache_size() == default
+
+
 def test_arrays_are_opened_for_reading_only(cases):
     assert not cases["tensorstore"][0].lazy_view.source.store.writable

@@ -13,7 +13,7 @@ from tests.runs.replay import Replay
 
 from napari_dacapo import preferences
 from napari_dacapo.runs import RunWatcher
-from napari_dacapo.widgets.follow_courier import Courier
+from napari_dacapo.widgets.courier import Courier
 from napari_dacapo.widgets.runs_widget import RunsWidget
 
 if TYPE_CHECKING:

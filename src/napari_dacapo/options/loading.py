@@ -19,7 +19,7 @@ from napari_dacapo.options.trust import belongs_to_user, without_maps, without_w
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["find_options_file", "load_options"]
+__all__ = ["default_store", "find_options_file", "load_options"]
 
 _NAME = "dacapo.yaml"
 
@@ -37,6 +37,23 @@ def find_options_file(
     What is not there, or cannot be, is passed over.
     """
     return next((path for path in _places(environ, cwd, home) if os.path.isfile(path)), None)
+
+
+def default_store(
+    environ: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    home: str | os.PathLike[str] | None = None,
+) -> str:
+    """Return what is opened when nobody names a store: a folder or an options file.
+
+    ``$NAPARI_DACAPO_STORE``, else DaCapo's options file; empty if there is neither.
+    """
+    named = (os.environ if environ is None else environ).get("NAPARI_DACAPO_STORE")
+    found = named or find_options_file(environ, cwd, home)
+    try:
+        return str(expand(found, home).absolute()) if found else ""
+    except OptionsError:
+        return str(found)  # opening it says what is wrong
 
 
 def load_options(

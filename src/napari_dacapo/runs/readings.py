@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import NapariDacapoError
-from napari_dacapo.runs.best import BestScoreValue, find_best
+from napari_dacapo.runs.best import BestScoreValue, find_best, why_no_best
 from napari_dacapo.runs.row import RunRow
 from napari_dacapo.runs.state import Progress
 from napari_dacapo.runs.training_stats import TrainingStats
@@ -155,6 +155,16 @@ class Readings:
         return find_best(self.validation_scores, self._config.task_config)
 
     @cached_property
+    def why_no_best(self) -> str:
+        """Why there is no best score; empty if there is one, or no validation."""
+        scores = self.validation_scores
+        if self.best_score is not None or not (
+            scores.iteration_scores or self.validated_iterations
+        ):
+            return scores.read_problem or ""
+        return why_no_best(scores, self._config.task_config)
+
+    @cached_property
     def problem(self) -> str | None:
         """What cannot be read or is missing, in one line."""
         scores = self.validation_scores
@@ -183,6 +193,8 @@ class Readings:
             validation_interval=config.validation_interval,
             has_validation_data=self.has_validation_data,
             validated=bool(self.validated_iterations),
+            scored=self.scores_problem is not None
+            or bool(self.validation_scores.table.stored.any()),
             last_change=self.last_change,
             write_interval=self._write_interval,
         )
@@ -216,6 +228,7 @@ class Readings:
             validated_iterations=self.validated_iterations,
             checkpoints=self.checkpoints,
             best_score=self.best_score,
+            why_no_best=self.why_no_best,
             last_change=self.last_change,
             problem=self.problem,
         )

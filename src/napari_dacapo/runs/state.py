@@ -49,6 +49,9 @@ class Progress:
     validated : bool
         Whether any validation is complete: prediction and output of every
         dataset.
+    scored : bool
+        Whether any score of a validation is stored, or at least an entry of
+        scores that cannot be read.
     last_change : float or None
         When its files changed last, in seconds since the epoch.
     write_interval : float or None
@@ -63,13 +66,14 @@ class Progress:
     validation_interval: int
     has_validation_data: bool
     validated: bool
+    scored: bool
     last_change: float | None
     write_interval: float | None = None
 
 
 UNREADABLE = Progress(
     readable=False, started=False, iteration=0, num_iterations=0, validation_interval=0,
-    has_validation_data=False, validated=False, last_change=None,
+    has_validation_data=False, validated=False, scored=False, last_change=None,
 )  # fmt: skip
 
 
@@ -94,7 +98,8 @@ def state_of(progress: Progress, now: float) -> str:
     3. ``"training"``: not all iterations are done, and files changed lately,
        see :func:`quiet_seconds`.
     4. ``"failed validations"``: a validation was due (there are validation
-       datasets, and the interval has passed), but not one is complete.
+       datasets, and the interval has passed), but not one is complete, or not
+       one has scores: DaCapo goes on when an evaluation fails.
     5. ``"finished"``: all iterations are done.
     6. ``"validated"``: some validation is complete.
     7. ``"trained"``: some iterations are done.
@@ -116,7 +121,7 @@ def state_of(progress: Progress, now: float) -> str:
     if not all_done and last is not None and now - last <= quiet_seconds(progress):
         return "training"
     due = progress.has_validation_data and 0 < progress.validation_interval <= progress.iteration
-    if due and not progress.validated:
+    if due and not (progress.validated and progress.scored):
         return "failed validations"
     if all_done:
         return "finished"
@@ -127,6 +132,8 @@ def state_of(progress: Progress, now: float) -> str:
 
 def why(state: str, progress: Progress) -> str | None:
     """Return what there is to say of a state that is not as it should be, else None."""
+    if state == "failed validations" and progress.validated:
+        return "Validations are complete, but no scores of them are stored."
     if state == "failed validations":
         return (
             f"No validation is complete, though one is due every {progress.validation_interval} "

@@ -20,6 +20,7 @@ from napari_dacapo.viewers.napari.colormaps import (
     labels_colormap,
 )
 from napari_dacapo.viewers.napari.large_layers import prepare_levels
+from napari_dacapo.viewers.plain_text import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -246,9 +247,9 @@ def _element_type(data: da.Array, look: Appearance) -> da.Array:
 
 def _name(volume: Volume, look: Appearance, channel: ChannelAppearance | None) -> str:
     label = volume.identity.label or volume.role
-    if channel is None or len(look.channels) == 1:
-        return label
-    return f"{label} · {channel.name}"
+    if channel is not None and len(look.channels) > 1:
+        label = f"{label} · {channel.name}"
+    return plain_text(label)  # napari shows names in its status bar and in tooltips
 
 
 def _features(look: Appearance, channel: ChannelAppearance | None) -> dict[str, list[Any]]:
@@ -258,7 +259,7 @@ def _features(look: Appearance, channel: ChannelAppearance | None) -> dict[str, 
         names[1] = channel.name if len(look.channels) > 1 else look.class_names[1]
     if look.kind == "instances":
         return {}
-    return {"index": list(names), "class": list(names.values())}
+    return {"index": list(names), "class": [plain_text(name) for name in names.values()]}
 
 
 def _metadata(volume: Volume, look: Appearance, index: int | None) -> dict[str, Any]:
