@@ -55,7 +55,7 @@ def predict(
         typer.Option(
             metavar="LOW:HIGH|none",
             help="Values of raw that the network sees as 0 and 1. Default: integers are scaled "
-            "as in training, floats are taken as they are.",
+            "as in training, floats are taken as they are; what was done is said.",
         ),
     ] = None,
     voxel_size: Annotated[

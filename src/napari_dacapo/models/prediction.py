@@ -92,8 +92,9 @@ def predict(
         folder.
     intensities : (float, float), "auto" or None
         The values of raw that the network is to see as 0 and as 1. "auto"
-        scales integers as training did and takes floats as they are; None
-        takes all as they are.
+        takes raw of the run's own datasets as it is, scales other raw as
+        training did if it is integers, and takes floats as they are, which is
+        said if training scaled; None takes all as they are.
     input_shape : sequence of int, optional
         Voxels that the network takes at once, if not those of DaCapo's
         validations. Larger blocks are faster, and need more memory.
@@ -120,10 +121,10 @@ def predict(
     choose_device(device)
     check_axes(run.name, model, raw)
     notes = _weight_notes(weights)
+    # By what raw is on disk: resampling makes floats of integers.
+    ranges, scaled = intensities_for(config, raw, intensities)
     raw, resampled = at_voxel_size(raw, run.input_voxel_size)
-    notes += resampled
-    intensities, scaled = intensities_for(config, raw, intensities)
-    notes += scaled
+    notes += [*resampled, *scaled]
 
     tiling = tiling_for(model, raw, roi, overlap, input_shape)
     notes += seam_notes(model, raw, tiling)
@@ -133,7 +134,7 @@ def predict(
     spec = NetworkSpec(
         weights.path, weights.sha256, config.architecture_config, config.task_config, device, half
     )
-    blocks = RawBlocks(raw.data, raw.channel_axis is not None, intensities)
+    blocks = RawBlocks(raw.data, raw.channel_axis is not None, ranges)
     name = _name(spec, raw, blocks, tiling)
     source = PredictionSource(spec, blocks, tiling, model.num_out_channels, name, cache == "disk")
     return _volume(run, iteration, raw, model, source, notes)
@@ -225,7 +226,7 @@ def explain(volume: Volume) -> dict[str, Any]:
         "input_shape": list(source.tiling.input_shape),
         "output_shape": list(source.tiling.stride),
         "overlap": list(source.tiling.trim),
-        "intensities": source.raw.intensities and list(source.raw.intensities),
+        "intensities": [list(ends) for ends in source.raw.intensities],
         "half": source.network.half,
         "notes": list(volume.notes),
     }

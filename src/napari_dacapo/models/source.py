@@ -62,13 +62,14 @@ class RawBlocks:
         Channels first, if there are any.
     has_channels : bool
         Whether the first axis is that of the channels.
-    intensities : tuple of float or None
-        Values that become 0 and 1, if it is to be scaled.
+    intensities : tuple of (float, float)
+        Values that become 0 and 1: of all channels, or of each; empty if they
+        stay as they are.
     """
 
     data: da.Array
     has_channels: bool
-    intensities: tuple[float, float] | None = None
+    intensities: tuple[tuple[float, float], ...] = ()
 
     def read(self, span: Span) -> NDArray[np.float32]:
         """Read a box, with zeros where there is no raw data.
@@ -92,14 +93,15 @@ class RawBlocks:
         return block
 
     def _scaled(self, span: Span) -> NDArray[np.float32]:
-        part = self.data[(..., *span.slices)]
-        elements = _compute(part)
-        if self.intensities is not None:
-            low, high = self.intensities
+        elements = _compute(self.data[(..., *span.slices)])
+        if not self.has_channels:
+            elements = elements[None]
+        if self.intensities:
+            ends = np.reshape(self.intensities, (-1, 2, *(1,) * len(span.shape)))
+            low, high = ends[:, 0], ends[:, 1]
             # In double precision, as DaCapo's IntensitiesArray.
             elements = (elements.astype(np.float64) - low) / (high - low)
-        elements = elements.astype(np.float32)
-        return elements if self.has_channels else elements[None]
+        return elements.astype(np.float32)
 
 
 def _compute(part: da.Array) -> NDArray[Any]:
