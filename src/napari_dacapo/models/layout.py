@@ -52,7 +52,7 @@ def tiling_for(
     shape = tuple(n + 2 * t for n, t in zip(shape, trim, strict=True))
     try:
         output_shape = model.compute_output_shape(shape)[1]
-    except (ValueError, RuntimeError) as error:
+    except ValueError as error:
         raise PredictionError(
             f"The network cannot take blocks of {shape} voxels: {error}."
         ) from error

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from napari_dacapo.errors import PredictionError
-from napari_dacapo.models.build import Model, build_model, load_weights
+from napari_dacapo.models.build import Model, build_model, first_line, load_weights
 from napari_dacapo.models.checkpoints import load_checkpoint
 from napari_dacapo.models.halving import halves
 from napari_dacapo.models.torch_threads import network_thread, run_with_threads_of_caller
@@ -184,9 +184,9 @@ class Network:
             return self._forward(x)
         except (RuntimeError, MemoryError, ValueError) as error:
             if not is_out_of_memory(error):
-                reason = str(error).partition("\n")[0]
                 raise PredictionError(
-                    f"The network cannot be run on a block of shape {tuple(x.shape[1:])}: {reason}."
+                    f"The network cannot be run on a block of shape {tuple(x.shape[1:])}: "
+                    f"{first_line(error)}."
                 ) from error
         # Outside of the handler, whose traceback would keep the tensors alive.
         if self.device.startswith("cuda"):
