@@ -317,36 +317,6 @@ def test_a_checkpoint_replaced_meanwhile(kit: Any, tmp_path: Path, tiny: Any) ->
         np.asarray(volume.data)
 
 
-def test_not_enough_memory_halves_the_block(
-    kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from napari_dacapo.models import network
-
-    forward = network.Network._forward
-    sizes = []
-
-    def limited(self: Any, x: torch.Tensor) -> torch.Tensor:
-        if x.numel() > limit:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        sizes.append(x.numel())
-        return forward(self, x)
-
-    monkeypatch.setattr(network.Network, "_forward", limited)
-    run = kit.TinyRun(tmp_path, kit.unet(padding="valid", input_shape=(40, 40, 40)))
-    raw = kit.make_raw((40, 40, 40))
-    limit = 40**3 // 3
-    volume = predict(run, 1, raw)
-    np.testing.assert_allclose(np.asarray(volume.data), run_whole(run.network, raw), atol=1e-6)
-    assert len(sizes) > 2
-    assert max(sizes) <= limit
-    assert source_of(volume).network.load().splits > 0
-
-    block_cache.clear()
-    limit = 100
-    with pytest.raises(PredictionError, match="not enough memory on cpu for the smallest block"):
-        np.asarray(volume.data)
-
-
 def test_devices() -> None:
     assert choose_device("cpu") == "cpu"
     assert choose_device("auto") in ("cpu", "cuda", "mps")

@@ -151,6 +151,13 @@ def test_the_smallest_block_cannot_be_halved(kit: Any) -> None:
     assert halves(build_model(kit.unet(), kit.distance()), (12, 12, 12)) is None
 
 
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_blocks_of_networks_with_attention_are_not_cut(kit: Any, padding: str) -> None:
+    """Their gates depend on the whole block: halves would give something else."""
+    model = build_model(kit.unet(use_attention=True, padding=padding), kit.distance())
+    assert halves(model, (48, 48, 48)) is None
+
+
 @pytest.mark.parametrize(
     "changes",
     [

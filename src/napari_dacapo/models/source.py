@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
 
-    from napari_dacapo.models.network import NetworkSpec
+    from napari_dacapo.models.network import Network, NetworkSpec
     from napari_dacapo.models.tiling import Tiling
 
 __all__ = ["DaskSource", "PredictionSource", "RawBlocks", "assemble"]
@@ -175,11 +175,34 @@ class PredictionSource:
         threads : Executor, optional
             Where the network runs; default: on the one network thread.
         """
-        raw = self.raw.read(self.tiling.input(index))
-        output = self.network.load().run(raw, threads)
+        network = self.network.load()
+        block = self.tiling.input(index)
         span = Span(self.tiling.lead, self.tiling.output(index).shape)
-        # A copy, so that the cache does not hold on to what was cut off.
-        return np.ascontiguousarray(output[(slice(None), *span.slices)])
+        try:
+            output = self._run(network, block, threads)
+            # A copy, so that the cache does not hold on to what was cut off.
+            return np.ascontiguousarray(output[(slice(None), *span.slices)])
+        except MemoryError as error:
+            raise network.not_enough_memory(block.shape) from error
+
+    def _run(self, network: Network, block: Span, threads: Executor | None) -> NDArray[np.float32]:
+        """Run the network on a box of raw, half by half if there is no memory even to read it."""
+        try:
+            raw = self.raw.read(block)
+        except MemoryError:
+            pass
+        else:
+            return network.run(raw, threads)
+        axis, pieces = network.cut(block.shape)
+        results = []
+        for piece in pieces:
+            begin, shape = list(block.begin), list(block.shape)
+            begin[axis] += piece.begin
+            shape[axis] = piece.length
+            output = self._run(network, Span(tuple(begin), tuple(shape)), threads)
+            keep = slice(piece.skip, piece.skip + piece.keep)
+            results.append(output[(slice(None),) * (axis + 1) + (keep,)])
+        return np.concatenate(results, axis + 1)
 
     def read(self, index: tuple[int | slice, ...]) -> NDArray[np.float32]:
         """Read a part: one int or slice (with a positive step) per axis, within bounds."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from napari_dacapo.errors import ArrayFormatError, BrokenFileError
+from napari_dacapo.errors import ArrayFormatError, ArrayTooLargeError, BrokenFileError
 from napari_dacapo.volumes import chunk_cache
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def check_memory(n_bytes: int, what: str) -> None:
 
     Raises
     ------
-    ArrayFormatError
+    ArrayTooLargeError
         Before anything is allocated.
     """
     if n_bytes <= _CHECK_ABOVE:
@@ -67,7 +67,7 @@ def check_memory(n_bytes: int, what: str) -> None:
 
     free = psutil.virtual_memory().available
     if n_bytes > free:
-        raise ArrayFormatError(
+        raise ArrayTooLargeError(
             f"{what or 'The array'} would need {n_bytes / 2**30:.0f} GiB at once, "
             f"but {free / 2**30:.0f} GiB are free.",
             todo="Look at a part of it, or check that its metadata is right.",
