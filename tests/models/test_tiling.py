@@ -93,7 +93,7 @@ def test_dacapos_tiling() -> None:
 
 
 def test_nothing_left() -> None:
-    with pytest.raises(PredictionError, match="Nothing is left"):
+    with pytest.raises(PredictionError, match="Too little is left"):
         Tiling(Span((0,), (9,)), (8,), (8,), (1,), (4,))
 
 

@@ -70,7 +70,8 @@ def predict(
         str,
         typer.Option(
             metavar="N|auto",
-            help="Voxels by which blocks overlap; auto removes the seams of networks that pad.",
+            help="Voxels by which blocks overlap; auto removes the seams of networks that pad, and "
+            "blends the blocks of networks with attention.",
         ),
     ] = "0",
     segment: Annotated[

@@ -86,7 +86,11 @@ def predict(
         Voxels by which tiles reach into each other on each side, to be cut
         off again. Networks that pad with zeros (``padding="same"``) see those
         zeros at the border of each tile, which shows as seams; "auto" is as
-        much as removes them. DaCapo has none. Other networks do not need it.
+        much as removes them. What networks with attention give depends on the
+        whole tile, so theirs are blended over the overlap, which leaves no
+        steps, but does not give what one large tile would. DaCapo has no
+        overlap. Other networks do not need it, but for some that raise the
+        resolution, whose tiles it puts whole steps of pooling apart.
     cache : {"memory", "disk"}
         Whether finished blocks are kept on disk as well, in the user's cache
         folder.
@@ -226,6 +230,7 @@ def explain(volume: Volume) -> dict[str, Any]:
         "input_shape": list(source.tiling.input_shape),
         "output_shape": list(source.tiling.stride),
         "overlap": list(source.tiling.trim),
+        "blend": list(source.tiling.blend),
         "intensities": [list(ends) for ends in source.raw.intensities],
         "half": source.network.half,
         "notes": list(volume.notes),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dacapo.models.blending import blended
 from napari_dacapo.models.block_cache import block_cache
 from napari_dacapo.models.tiling import Span
 
@@ -166,7 +167,7 @@ class PredictionSource:
         return block_cache.peek((self.name, index))
 
     def compute(self, index: Index, threads: Executor | None = None) -> NDArray[np.float32]:
-        """Run the network for one tile, past any cache.
+        """Compute one tile, past the cache of finished ones.
 
         Parameters
         ----------
@@ -175,9 +176,19 @@ class PredictionSource:
         threads : Executor, optional
             Where the network runs; default: on the one network thread.
         """
+        if any(self.tiling.blend):
+            return blended(self.tiling, index, lambda place: self._shared(place, threads))
+        return self._unblended(index, threads)
+
+    def _shared(self, index: Index, threads: Executor | None) -> NDArray[np.float32]:
+        """Return one tile with its part of the next ones, which ask for it, too."""
+        key = (f"{self.name}-unblended", index)
+        return block_cache.get(key, lambda: self._unblended(index, threads))
+
+    def _unblended(self, index: Index, threads: Executor | None) -> NDArray[np.float32]:
         network = self.network.load()
         block = self.tiling.input(index)
-        span = Span(self.tiling.lead, self.tiling.output(index).shape)
+        span = Span(self.tiling.lead, self.tiling.covered(index).shape)
         try:
             output = self._run(network, block, threads)
             # A copy, so that the cache does not hold on to what was cut off.
