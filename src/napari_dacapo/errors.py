@@ -26,10 +26,14 @@ __all__ = [
     "PredictionError",
     "ReadOnlyError",
     "RunNotFoundError",
+    "SelectionError",
     "StoreNotFoundError",
     "UnsafeFileError",
     "UnsupportedError",
 ]
+
+# What the file system says of a file itself, and not of its own troubles.
+_LASTING = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 
 
 class NapariDacapoError(Exception):
@@ -53,6 +57,11 @@ class NapariDacapoError(Exception):
         self.path = path
         super().__init__(" ".join(part for part in (message, todo) if part))
 
+    @property
+    def passing(self) -> bool:
+        """Whether it may be over the next time: a file server that does not answer, e.g."""
+        return isinstance(self.__cause__, OSError) and not isinstance(self.__cause__, _LASTING)
+
 
 class OptionsError(NapariDacapoError):
     """The options file, the environment or an argument is not usable."""
@@ -72,6 +81,10 @@ class ConfigNotFoundError(NapariDacapoError, KeyError):
 
 class RunNotFoundError(ConfigNotFoundError):
     """The store has no run of that name."""
+
+
+class SelectionError(NapariDacapoError, ValueError):
+    """A run has no dataset, iteration or parameters of that name."""
 
 
 class BrokenFileError(NapariDacapoError, ValueError):

@@ -19,11 +19,20 @@ __all__ = [
     "argmax_of",
     "is_watershed",
     "method_for",
+    "method_kind",
+    "method_values",
     "threshold",
     "watershed",
 ]
 
 DEFAULT_BIAS = 0.5
+MethodKind = Literal["threshold", "argmax", "watershed"]
+_METHODS: dict[str, MethodKind] = {
+    "distance": "threshold",
+    "hot_distance": "threshold",
+    "one_hot": "argmax",
+    "affinities": "watershed",
+}
 
 
 class SegmentableTask(Protocol):
@@ -59,7 +68,7 @@ class Method:
         prediction).
     """
 
-    kind: Literal["threshold", "argmax", "watershed"]
+    kind: MethodKind
     label: str
     threshold: float = 0.0
     bias: float = DEFAULT_BIAS
@@ -164,9 +173,14 @@ def watershed(
     return segments
 
 
+def method_kind(task_config: SegmentableTask) -> MethodKind | None:
+    """Return which method belongs to a task, None if there is none."""
+    return _METHODS.get(getattr(task_config, "sub_task_config", task_config).kind)
+
+
 def is_watershed(task_config: SegmentableTask) -> bool:
     """Whether the segmentation of a voxel depends on all others, and takes long."""
-    return getattr(task_config, "sub_task_config", task_config).kind == "affinities"
+    return method_kind(task_config) == "watershed"
 
 
 def method_for(
@@ -209,7 +223,7 @@ def method_for(
     if kind in ("distance", "hot_distance"):
         return _threshold_method(kind, parameters, n_channels, dtype)
     if kind == "one_hot":
-        _values(parameters, "argmax")
+        method_values(parameters, "argmax")
         return Method(kind="argmax", label=parameters or "argmax")
     if kind == "affinities":
         neighborhood = getattr(task_config, "neighborhood", ())
@@ -219,7 +233,7 @@ def method_for(
                 f"The task {task_config.name!r} has {len(offsets)} offsets, but the prediction "
                 f"has {n_channels} channels: they do not belong together."
             )
-        bias = float(_values(parameters, "watershed").get("bias", DEFAULT_BIAS))
+        bias = float(method_values(parameters, "watershed").get("bias", DEFAULT_BIAS))
         return Method("watershed", parameters or f"bias_{bias}", bias=bias, offsets=offsets)
     raise UnsupportedError(
         f"There is no post-processing for the task {task_config.name!r} (kind {kind})."
@@ -230,15 +244,21 @@ def _threshold_method(
     kind: str, parameters: str | None, n_channels: int, dtype: np.dtype[Any]
 ) -> Method:
     natural = 127.0 if dtype == np.uint8 else 0.0
-    value = float(_values(parameters, "threshold").get("threshold", natural))
+    value = float(method_values(parameters, "threshold").get("threshold", natural))
     # The second half holds the distances; the first half are logits of another meaning.
     first = n_channels // 2 if kind == "hot_distance" else 0
     label = parameters or f"threshold_{value}"
     return Method("threshold", label, threshold=value, first_channel=first)
 
 
-def _values(parameters: str | None, expected: str) -> dict[str, Any]:
-    """Return the values in a parameters' name, after checking whose they are."""
+def method_values(parameters: str | None, expected: str) -> dict[str, Any]:
+    """Return the values in a name of parameters.
+
+    Raises
+    ------
+    UnsupportedError
+        If they are not those of the expected method.
+    """
     if parameters is None:
         return {}
     from napari_dacapo.store.parameters import parse_parameters

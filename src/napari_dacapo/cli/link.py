@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run
+from napari_dacapo.cli.printing import printable
 from napari_dacapo.errors import LinkError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _print(made: Link, json_file: Path | None) -> None:
     from napari_dacapo.viewers.neuroglancer.link_text import state_file_text
 
     for note in made.notes:
-        print(note, file=sys.stderr)
+        print(printable(note), file=sys.stderr)
     if json_file is not None:
         try:
             json_file.write_text(state_file_text(made.state), encoding="utf-8")

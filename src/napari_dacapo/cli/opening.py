@@ -9,7 +9,8 @@ import typer
 
 from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run, find_store
 from napari_dacapo.cli.screen import has_screen, need_screen
-from napari_dacapo.errors import NapariDacapoError, RunNotFoundError
+from napari_dacapo.cli.tables import print_line
+from napari_dacapo.errors import NapariDacapoError, SelectionError
 
 if TYPE_CHECKING:
     from napari_dacapo.runs import Run
@@ -86,11 +87,12 @@ def open_run(
     assert run is not None
     if segmentation not in (None, "stored", "computed"):
         raise typer.BadParameter("--segmentation is stored or computed.")
-    found = find_run(run, store, path_map)
-    _check(found, dataset, iteration)
+    source: Literal["stored", "computed"] | None = segmentation  # type: ignore[assignment]
     _check_picture(screenshot)
+    found = find_run(run, store, path_map)
+    _check(found, dataset, iteration, parameters, source)
     need_screen(for_picture=screenshot is not None)
-    _show(found, dataset, iteration, parameters, segmentation, screenshot)  # type: ignore[arg-type]
+    _show(found, dataset, iteration, parameters, source, screenshot)
 
 
 def demo(
@@ -141,27 +143,53 @@ def _open_link(
 
     show_link(volumes, view, screenshot=screenshot)
     if screenshot is not None:
-        typer.echo(f"Saved {screenshot.absolute()}")
+        print_line(f"Saved {screenshot.absolute()}")
 
 
-def _check(run: Run, dataset: str | None, iteration: int | None) -> None:
+def _check(
+    run: Run,
+    dataset: str | None,
+    iteration: int | None,
+    parameters: str | None,
+    segmentation: Literal["stored", "computed"] | None,
+) -> None:
     """Say what is not there before a window opens."""
-    names = [known.name for known in run.datasplit.validate + run.datasplit.train]
-    if dataset is not None and dataset not in names:
-        raise RunNotFoundError(
-            f"Run {run.name} has no dataset {dataset!r}.", todo=f"It has: {', '.join(names)}."
-        )
-    if iteration is not None and iteration not in run.validated_iterations:
-        known = ", ".join(map(str, run.validated_iterations)) or "none"
-        raise RunNotFoundError(
+    from napari_dacapo.runs.selection import volumes_to_show
+
+    iterations = run.validations.iterations
+    if iteration is not None and iteration not in iterations:
+        raise SelectionError(
             f"Run {run.name} was not validated at iteration {iteration}.",
-            todo=f"Validated iterations: {known}.",
+            todo=f"Validated iterations: {', '.join(map(str, iterations)) or 'none'}.",
+        )
+    chosen = volumes_to_show(run, dataset, iteration, parameters, segmentation)
+    if (
+        run.dataset(dataset).split == "train"
+        and (iteration, parameters, segmentation) != (None,) * 3
+    ):
+        raise SelectionError(
+            f"Run {run.name} predicts nothing of its training dataset {dataset}.",
+            todo="Leave out iteration, parameters and segmentation, or name a validation dataset.",
+        )
+    is_asked_for = parameters is not None or segmentation is not None
+    if is_asked_for and not any(volume.role == "segmentation" for volume in chosen.volumes):
+        raise SelectionError(
+            f"Run {run.name} has no such segmentation.", todo=" ".join(chosen.missing)
         )
 
 
 def _check_picture(screenshot: Path | None) -> None:
-    if screenshot is not None and not screenshot.absolute().parent.is_dir():
-        raise NapariDacapoError(f"There is no folder {screenshot.absolute().parent}.")
+    if screenshot is None:
+        return
+    picture = screenshot.absolute()
+    if not picture.parent.is_dir():
+        raise NapariDacapoError(f"There is no folder {picture.parent}.")
+    if picture.is_dir():
+        raise NapariDacapoError(f"{picture} is a folder.", todo="Name a PNG file in it.")
+    if picture.suffix.lower() != ".png":
+        raise NapariDacapoError(
+            f"Pictures are saved as PNG, not as {picture}.", todo="Name a file that ends in .png."
+        )
 
 
 def _show(
@@ -183,4 +211,4 @@ def _show(
         screenshot=screenshot,
     )
     if screenshot is not None:
-        typer.echo(f"Saved {screenshot.absolute()}")
+        print_line(f"Saved {screenshot.absolute()}")

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError
 from napari_dacapo.runs.best import find_best
+from napari_dacapo.runs.parameters import find_parameters
 from napari_dacapo.runs.score_table import order_parameters
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from napari_dacapo.runs.run import Run
     from napari_dacapo.volumes import Volume
 
-__all__ = ["Selection", "select_volumes"]
+__all__ = ["Selection", "select_volumes", "volumes_to_show"]
 
 # Reading all of a mask to find out whether it is empty must not take long.
 _MAX_READ_BYTES = 64 * 2**20
@@ -71,6 +72,8 @@ def select_volumes(
     prediction = _prediction(run, dataset.name, iteration, chosen)
     if prediction is not None:
         chosen.volumes.append(prediction)
+    if parameters is not None:
+        parameters = find_parameters(run, dataset.name, iteration, parameters)
     compute = partial(_computed, run, prediction, place)
     volume = _segmentation(run, dataset.name, iteration, parameters, segmentation, compute,
                            chosen)  # fmt: skip
@@ -79,11 +82,36 @@ def select_volumes(
     return chosen
 
 
+def volumes_to_show(
+    run: Run,
+    dataset: str | None = None,
+    iteration: int | None = None,
+    parameters: str | None = None,
+    segmentation: Literal["stored", "computed"] | None = None,
+    place: Mapping[str, float] | None = None,
+) -> Selection:
+    """Choose volumes as :func:`select_volumes` does; nothing at all is an error.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        If there is nothing to show; says why.
+    SelectionError
+        If there are no such dataset or parameters.
+    """
+    chosen = select_volumes(run, run.dataset(dataset), iteration, parameters, segmentation, place)
+    if not chosen.volumes:
+        raise ArrayNotFoundError(
+            f"Run {run.name} has nothing to show.", todo=" ".join(chosen.missing)
+        )
+    return chosen
+
+
 def _last_iteration(run: Run, dataset: str) -> int | None:
     validations = run.validations
     predicted = [i for i in validations.iterations if validations.has_prediction(i, dataset)]
     # A validation that is being written is not the one to start with.
-    done = [i for i in predicted if validations.outputs(i, dataset)]
+    done = [i for i in predicted if validations.stored[i].is_complete([dataset])]
     return max(done, default=max(predicted, default=None))
 
 
@@ -93,9 +121,9 @@ def _why_no_validation(run: Run, dataset: str) -> str:
     interval = run.validation_interval
     if 0 < interval <= run.iteration:
         return (
-            f"prediction: run {run.name} should have been validated every {interval} iterations, "
-            f"but nothing is stored of dataset {dataset}: its validations failed. The "
-            "checkpoints can still predict it."
+            f"prediction: the validations failed: run {run.name} should have been validated every "
+            f"{interval} iterations, but nothing is stored of dataset {dataset}. The checkpoints "
+            "can still predict it."
         )
     return f"prediction: run {run.name} validates after {interval} iterations and is not there yet."
 
@@ -191,7 +219,8 @@ def _why_computed(run: Run, outputs: dict[str, Volume]) -> str:
     if run.task.class_names:
         return f"The stored segmentation is {run.task.class_names[0]} everywhere."
     names = ", ".join(outputs)
-    return f"Every stored segmentation is empty ({names}): this one is computed instead."
+    # What matters first: there is little room on a canvas.
+    return f"Empty as stored ({names}): this one is computed instead."
 
 
 def _why_broken(run: Run, dataset: str, iteration: int, parameters: str) -> str:

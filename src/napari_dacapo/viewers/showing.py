@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_dacapo.errors import ArrayNotFoundError
-from napari_dacapo.runs.selection import select_volumes
+from napari_dacapo.runs.selection import volumes_to_show
 from napari_dacapo.volumes.in_memory import in_memory
 
 if TYPE_CHECKING:
@@ -74,18 +73,15 @@ def portions(run: Run, selection: Selection, place: Mapping[str, float]) -> Iter
     ArrayNotFoundError
         If there is nothing at all to show; says why.
     """
-    chosen = select_volumes(
+    chosen = volumes_to_show(
         run,
-        run.dataset(selection.dataset),
+        selection.dataset,
         selection.iteration,
         selection.parameters,
         selection.segmentation,
         place,
     )
     volumes = chosen.volumes
-    if not volumes:
-        reasons = " ".join(chosen.missing)
-        raise ArrayNotFoundError(f"Run {run.name} has nothing to show of this. {reasons}".strip())
     ready = tuple(volume for volume in volumes if volume.identity.variant != "computed")
     slow = [volume for volume in volumes if volume.identity.variant == "computed"]
     identities = tuple(volume.identity for volume in volumes)

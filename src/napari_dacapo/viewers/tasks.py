@@ -7,16 +7,18 @@ one lives in ``widgets.worker``, :func:`run_here` needs no thread at all.
 
 from __future__ import annotations
 
+import logging
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_dacapo.analysis.cancelling import stop_when
-from napari_dacapo.errors import NapariDacapoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["HandOver", "Lane", "Starter", "Work", "call_here", "run_here"]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Work(Protocol):
@@ -122,7 +124,8 @@ class Lane:
             if current():
                 try:
                     on_value(answer)
-                except NapariDacapoError as error:  # e.g. a backend cannot show it
+                except Exception as error:  # e.g. a backend cannot show it
+                    _LOGGER.debug("%s failed", text, exc_info=True)
                     on_error(error)
 
         def failed(error: Exception) -> None:

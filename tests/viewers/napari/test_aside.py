@@ -16,6 +16,7 @@ from napari_dacapo.viewers.napari import aside, large_layers
 from napari_dacapo.viewers.napari.aside import AsideReader, AsideView, _parts
 from napari_dacapo.viewers.napari.backend import NapariBackend
 from napari_dacapo.viewers.napari.layers import layer_data
+from napari_dacapo.viewers.napari.sampling import sampled
 from napari_dacapo.volumes import LazyArray, Level
 from napari_dacapo.volumes.views import View
 
@@ -49,11 +50,19 @@ class Gated(View):
 class Gate:
     def __init__(self):
         self.open, self.error = threading.Event(), None
+        self.tickets = threading.Semaphore(0)
         self.reads = []
+
+    def let_through(self, count):
+        for _ in range(count):
+            self.tickets.release()
 
     def pass_through(self):
         self.reads.append(threading.current_thread())
-        assert self.open.wait(60)
+        waited = 0
+        while not self.open.is_set() and not self.tickets.acquire(timeout=0.05):
+            waited += 1
+            assert waited < 1200
         if self.error is not None:
             raise self.error
 
@@ -237,7 +246,8 @@ def test_a_layer_shows_more_when_there_is_more(viewer, volume, gate, qtbot):
     (layer,) = viewer.layers
     layer.locked_data_level = 1
     assert not np.array_equal(shown(layer), coarse[1])
-    qtbot.waitUntil(lambda: any("overview" in bar.desc for bar in progress._all_instances))
+    rough = sampled(layer.data[1].lazy_view[1, :, :])
+    qtbot.waitUntil(lambda: np.array_equal(shown(layer), rough))
     gate.open.set()
     qtbot.waitUntil(lambda: np.array_equal(shown(layer), coarse[1]))
     qtbot.waitUntil(lambda: not any("overview" in bar.desc for bar in progress._all_instances))
@@ -259,12 +269,48 @@ def test_it_can_be_cancelled_among_the_activities(viewer, volume, gate, qtbot, m
     def bars():
         return [bar for bar in progress._all_instances if "overview" in bar.desc]
 
+    gate.let_through(3)
     qtbot.waitUntil(lambda: len(bars()) == 1)
     bars()[0].cancel()
+    gate.let_through(1)
+    qtbot.waitUntil(job.stopped.is_set)
     gate.open.set()
-    qtbot.waitUntil(lambda: job.ended.is_set() and not bars())
-    assert not job.complete or np.array_equal(shown(layer), coarse[1])
+    qtbot.waitUntil(job.ended.is_set)
+    qtbot.waitUntil(lambda: not bars())
+    assert not job.complete
+    assert not np.array_equal(shown(layer), coarse[1])
     backend.close()
+
+
+def test_news_that_come_while_a_bar_is_made_do_not_pile_up(volume, gate, qapp, monkeypatch):
+    gate.open.set()
+    (data,) = layer_data(volume[0])
+    layer = Layer.create(*data)
+    large_layers.read_aside(layer)
+    news = layer.data[1].reader._on_news
+    made = []
+
+    class Bar:
+        """Handles events while it is made, as napari's does."""
+
+        is_canceled, n = False, 0
+
+        def __init__(self, **_):
+            made.append(self)
+            for done in (1, 2, 3):
+                news(done, 9)
+
+        def update(self, by):
+            self.n += by
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("napari.utils.cancelable_progress", Bar)
+    news(1, 9)
+    assert [bar.n for bar in made] == [3]
+    news(9, 9)
+    assert len(made) == 1
 
 
 def test_without_a_layer_it_is_a_plain_array(volume, gate):

@@ -12,7 +12,7 @@ import time
 import weakref
 from collections import OrderedDict
 from itertools import product
-from math import inf, prod
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_dacapo.volumes.views import Index
+    from napari_dacapo.volumes.indexing import Index
 
 __all__ = ["AsideReader", "AsideView", "OnNews"]
 
@@ -165,7 +165,8 @@ class _Job:
         with self._lock:
             self.elements[...] = rough
         parts = list(_parts(self._view))
-        told = -inf
+        self._on_news(0, len(parts))
+        told = time.monotonic()
         for done, part in enumerate(parts):
             if self.stopped.is_set():
                 return False

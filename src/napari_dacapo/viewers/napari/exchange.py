@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels
 
 from napari_dacapo.viewers.napari.arrange import STACKED
+from napari_dacapo.viewers.napari.colormaps import line_colormap
 from napari_dacapo.viewers.napari.large_layers import read_aside
 from napari_dacapo.viewers.napari.layers import METADATA_KEY
+from napari_dacapo.viewers.plain_text import plain_text
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -79,6 +81,8 @@ def exchange(layer: Layer, data: LayerData) -> bool:
         layer.contrast_limits = new["contrast_limits"]
     _hand_on(old, new)
     layer.metadata = keywords["metadata"]
+    if new["notes"] != old["notes"]:
+        _say_notes(layer)
     return True
 
 
@@ -96,8 +100,14 @@ def finish(layer: Layer) -> None:
         read_aside(layer)  # layers of readers come without
     if said is None or said["contour"] is None:
         return
-    if isinstance(layer, Labels):
+    if isinstance(layer, Labels) and said["contour"]:
         layer.contour = said["contour"]
+        layer.opacity = said["opacity"]
+        if said["line_color"] is not None:
+            layer.colormap = line_colormap(said["line_color"])
     said["contour"] = None
-    if said["notes"]:
-        layer.help = "; ".join(said["notes"])
+    _say_notes(layer)
+
+
+def _say_notes(layer: Layer) -> None:
+    layer.help = plain_text("; ".join(layer.metadata[METADATA_KEY]["notes"]))

@@ -9,9 +9,9 @@ import numpy as np
 
 from napari_dacapo.viewers.napari.aside import AsideReader, AsideView
 from napari_dacapo.viewers.napari.sampling import SampledView, chunk_count
+from napari_dacapo.volumes.indexing import basic_index
 from napari_dacapo.volumes.lazy_array import LazyArray
 from napari_dacapo.volumes.recent import Recent
-from napari_dacapo.volumes.views import basic_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -130,17 +130,29 @@ class _News:
     def __init__(self, layer: Layer, reader: AsideReader) -> None:
         self._layer, self._reader = weakref.ref(layer), weakref.ref(reader)
         self._bar: Any = None
+        self._latest: tuple[int, int] | None = None
+        self._showing = False
 
     def __call__(self, done: int, total: int) -> None:
         from superqt.utils import ensure_main_thread
 
-        ensure_main_thread(self._show)(done, total)
+        self._latest = (done, total)
+        ensure_main_thread(self._show)()
 
-    def _show(self, done: int, total: int) -> None:
-        layer = self._layer()
-        self._announce(layer, done, total)
-        if layer is not None:
-            layer.refresh(extent=False, thumbnail=False)
+    def _show(self) -> None:
+        # napari handles events while it makes a bar: what comes then is shown after.
+        if self._showing:
+            return
+        self._showing = True
+        try:
+            while (latest := self._latest) is not None:
+                self._latest = None
+                layer = self._layer()
+                self._announce(layer, *latest)
+                if layer is not None:
+                    layer.refresh(extent=False, thumbnail=False)
+        finally:
+            self._showing = False
 
     def _announce(self, layer: Layer | None, done: int, total: int) -> None:
         from napari.utils import cancelable_progress
@@ -151,7 +163,7 @@ class _News:
         if self._bar is not None and (layer is None or done >= total or done < self._bar.n):
             self._bar.close()
             self._bar = None
-        if layer is None or done >= total:
+        if layer is None or not 0 < done < total:
             return
         if self._bar is None:
             text = f"Reading an overview of {layer.name}"
