@@ -222,6 +222,7 @@ def explain(volume: Volume) -> dict[str, Any]:
     source = source_of(volume)
     return {
         "run": volume.identity.run,
+        "dataset": volume.identity.dataset,
         "iteration": volume.identity.iteration,
         "checkpoint": str(source.network.path),
         "checkpoint_sha256": source.network.sha256,
@@ -233,5 +234,8 @@ def explain(volume: Volume) -> dict[str, Any]:
         "blend": list(source.tiling.blend),
         "intensities": [list(ends) for ends in source.raw.intensities],
         "half": source.network.half,
+        "channel_names": list(volume.channel_names),
+        "class_names": {str(value): name for value, name in volume.class_names.items()},
+        "value_range": None if volume.value_range is None else list(volume.value_range),
         "notes": list(volume.notes),
     }
