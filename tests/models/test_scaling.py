@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import dask.array as da
 import numpy as np
 import pytest
 import torch
@@ -9,6 +10,8 @@ import torch
 from napari_dacapo.models import predict
 from napari_dacapo.models.prediction import explain
 from napari_dacapo.models.scaling import training_intensities
+from napari_dacapo.models.source import RawBlocks
+from napari_dacapo.models.tiling import Span
 from napari_dacapo.runs import open_store
 from napari_dacapo.store.configs import DataSplitConfig, structure
 from napari_dacapo.volumes import Identity
@@ -197,3 +200,31 @@ def test_what_does_not_fit_is_said(kit: Any, tmp_path: Path) -> None:
     run = scaled_run(kit, tmp_path, concat(intensities(0, 255), intensities(1, 5)))
     volume = predict(run, 1, foreign(kit, (12, 12, 12), dtype="uint8"))
     assert any("taken as it is" in note and "give intensities" in note for note in volume.notes)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "bool"])
+@pytest.mark.parametrize(
+    "limits", [(0, 255), (3, 250), (-7, 4096), (0, 65535), (0.5, 200.25), (255, 0), (0, 2**22 + 1)]
+)
+def test_every_small_integer_is_scaled_as_in_double_precision(
+    dtype: str, limits: tuple[float, float]
+) -> None:
+    if dtype == "bool":
+        elements = np.array([False, True])
+    else:
+        info = np.iinfo(dtype)
+        elements = np.arange(info.min, info.max + 1).astype(dtype)
+    low, high = limits
+    blocks = RawBlocks(da.from_array(elements), has_channels=False, intensities=(limits,))
+    expected = ((elements.astype(np.float64) - low) / (high - low)).astype(np.float32)
+    got = blocks.read(Span((0,), elements.shape))
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, expected[None])
+
+
+def test_channels_have_limits_of_their_own() -> None:
+    elements = np.arange(512, dtype=np.uint16).reshape(2, 256)
+    limits = ((0.0, 255.0), (256.0, 300.0))
+    blocks = RawBlocks(da.from_array(elements), has_channels=True, intensities=limits)
+    expected = np.stack([elements[0] / 255, (elements[1] - 256.0) / 44]).astype(np.float32)
+    np.testing.assert_array_equal(blocks.read(Span((0,), (256,))), expected)

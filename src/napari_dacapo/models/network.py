@@ -91,7 +91,8 @@ class NetworkSpec:
     device : str
         Where it runs; "auto" is decided by the process that runs it.
     half : bool
-        Whether to run in half precision, where the device is not the CPU.
+        Whether to compute in half precision what bears it, where the device
+        is not the CPU.
     """
 
     path: Path
@@ -147,6 +148,9 @@ class Network:
         Where it runs.
     splits : int
         How often a block had to be halved because memory ran out.
+    overflows : int
+        How often a block had to be run again because half precision gave
+        values that are not finite.
     """
 
     def __init__(self, spec: NetworkSpec, weights: Weights) -> None:
@@ -160,8 +164,9 @@ class Network:
         self.model = empty_model(spec.architecture, spec.task, weights)
         self.model.eval().requires_grad_(False)
         self.half = spec.half and self.device != "cpu"
-        self.model.to(self.device, torch.float16 if self.half else torch.float32)
+        self.model.to(self.device, torch.float32)
         self.splits = 0
+        self.overflows = 0
 
     def run(self, raw: NDArray[Any], threads: Executor | None = None) -> NDArray[np.float32]:
         """Run the network on one block.
@@ -210,8 +215,15 @@ class Network:
         return self._run_halves(x)
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
+        kind = self.device.partition(":")[0]
         with torch.inference_mode():
-            y: torch.Tensor = self.model(x.to(self.device, torch.float16 if self.half else None))
+            x = x.to(self.device)
+            with torch.autocast(kind, torch.float16, enabled=self.half):
+                y: torch.Tensor = self.model(x)
+            # Half precision ends at 65504, which sums over many channels exceed.
+            if self.half and not bool(torch.isfinite(y).all()):
+                self.overflows += 1
+                y = self.model(x)
             return y[0].to("cpu", torch.float32)
 
     def _run_halves(self, x: torch.Tensor) -> torch.Tensor:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dacapo.models.ahead import in_order
 from napari_dacapo.models.blending import blended
 from napari_dacapo.models.block_cache import block_cache
+from napari_dacapo.models.network import choose_device
 from napari_dacapo.models.tiling import Span
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["DaskSource", "PredictionSource", "RawBlocks", "assemble"]
 
 Index = tuple[int, ...]
+
+# Differences of integers below this are exact in single precision.
+_EXACT = 2.0**22
+# So that a GPU finds its next block read and its last one taken away.
+_BLOCKS_AT_ONCE = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +104,33 @@ class RawBlocks:
         elements = _compute(self.data[(..., *span.slices)])
         if not self.has_channels:
             elements = elements[None]
-        if self.intensities:
-            ends = np.reshape(self.intensities, (-1, 2, *(1,) * len(span.shape)))
-            low, high = ends[:, 0], ends[:, 1]
-            # In double precision, as DaCapo's IntensitiesArray.
-            elements = (elements.astype(np.float64) - low) / (high - low)
-        return elements.astype(np.float32)
+        if not self.intensities:
+            return elements.astype(np.float32)
+        ends = np.reshape(self.intensities, (-1, 2, *(1,) * len(span.shape)))
+        return _scale(elements, ends[:, 0], ends[:, 1])
+
+
+def _scale(
+    elements: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Scale as DaCapo's IntensitiesArray does, which computes in double precision.
+
+    Where elements and limits are small integers, single precision gives the
+    same: it holds numerator and denominator exactly, and a quotient that is
+    rounded to 53 bits and then to 24 is the one that is rounded to 24 at once
+    (S. A. Figueroa, "When is double rounding innocuous?", SIGNUM Newsletter
+    30, 1995). It takes a fifth of the time, in which a GPU would wait.
+    """
+    is_small = elements.dtype.kind in "iu" and elements.dtype.itemsize <= 2
+    limits = np.concatenate([low, high])
+    if is_small and np.all((limits == np.rint(limits)) & (np.abs(limits) < _EXACT)):
+        single = elements.astype(np.float32)
+        if low.any():
+            single -= low.astype(np.float32)
+        single /= (high - low).astype(np.float32)
+        return single
+    double: NDArray[np.float64] = (elements.astype(np.float64) - low) / (high - low)
+    return double.astype(np.float32)
 
 
 def _compute(part: da.Array) -> NDArray[Any]:
@@ -157,6 +185,13 @@ class PredictionSource:
     def chunks(self) -> tuple[int, ...]:
         """All channels of one tile."""
         return (self.n_channels, *self.tiling.stride)
+
+    @property
+    def blocks_at_once(self) -> int:
+        """How many blocks are best computed at the same time by one who wants several."""
+        device = self.network.device
+        on_cpu = (choose_device() if device == "auto" else device) == "cpu"
+        return 1 if on_cpu else _BLOCKS_AT_ONCE
 
     def block(self, index: Index) -> NDArray[np.float32]:
         """Return one tile, cut to the prediction's end; from the cache if it is there."""
@@ -217,7 +252,7 @@ class PredictionSource:
 
     def read(self, index: tuple[int | slice, ...]) -> NDArray[np.float32]:
         """Read a part: one int or slice (with a positive step) per axis, within bounds."""
-        return assemble(self.tiling, self.shape, index, self.block)
+        return assemble(self.tiling, self.shape, index, self.block, self.blocks_at_once)
 
 
 def assemble(
@@ -225,6 +260,7 @@ def assemble(
     shape: Sequence[int],
     index: Sequence[int | slice],
     block: Callable[[Index], NDArray[np.float32] | None],
+    at_once: int = 1,
 ) -> NDArray[np.float32]:
     """Put a part of a prediction together from the tiles that it touches.
 
@@ -238,6 +274,8 @@ def assemble(
         The part: one entry per axis, within bounds, steps positive.
     block : callable
         Gives a tile, or None for one that is not there, which becomes NaN.
+    at_once : int
+        Tiles that are asked for at the same time, on threads if more than one.
     """
     full = [
         slice(entry, entry + 1, 1) if isinstance(entry, int) else slice(*entry.indices(n))
@@ -250,8 +288,7 @@ def assemble(
     )
     n_channels = len(range(channels.start, channels.stop, channels.step))
     elements = np.full((n_channels, *box.shape), np.nan, np.float32)
-    for place in tiling.within(box):
-        tile = block(place)
+    for place, tile in in_order(block, tiling.within(box), at_once):
         if tile is None:
             continue
         span = tiling.output(place)
