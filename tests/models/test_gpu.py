@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is 
 def test_as_stored(
     stores: Path, store: str, run: str, dataset: str, iteration: int, half: bool, tolerance: float
 ) -> None:
-    opened = open_store(stores / store, path_map={"/nrs/cluster/data": str(stores / "data")})
+    opened = open_store(stores / store, path_map={"/nrs/demo/dacapo-data": str(stores / "data")})
     found = opened.run(run)
     volumes = found.volumes(dataset=dataset, iteration=iteration)
     stored = next(volume for volume in volumes if volume.identity.role == "prediction")
