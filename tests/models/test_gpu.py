@@ -19,29 +19,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 
-@pytest.mark.parametrize(
-    ("store", "run", "dataset", "iteration"),
-    [
-        ("main", "dist_aniso", "aniso_val", 10),
-        ("main", "hot_iso0", "iso0_val_a", 10),
-        ("pypi-0.3.5", "onehot_iso0", "iso0_val_a", 20),
-        ("pypi-0.3.5", "affs_same_iso0", "iso0_val_a", 20),
-    ],
-)
-@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-5), (True, 5e-3)])
-def test_as_stored(
-    stores: Path, store: str, run: str, dataset: str, iteration: int, half: bool, tolerance: float
-) -> None:
-    opened = open_store(stores / store, path_map={"/nrs/demo/dacapo-data": str(stores / "data")})
-    found = opened.run(run)
-    volumes = found.volumes(dataset=dataset, iteration=iteration)
-    stored = next(volume for volume in volumes if volume.identity.role == "prediction")
-    raw = next(volume for volume in volumes if volume.identity.role == "raw")
-    predicted = predict(found, iteration, raw, device="cuda", half=half)
-    got, expected = np.asarray(predicted.data), np.asarray(stored.data)
-    np.testing.assert_allclose(got.reshape(expected.shape), expected, rtol=0, atol=tolerance)
-
-
 def test_what_half_precision_cannot_hold_is_computed_in_single(kit: Any, tmp_path: Path) -> None:
     """Weights of the first layers that make values beyond 65504, the largest of a half."""
 
@@ -73,7 +50,7 @@ def test_too_little_memory_halves_the_block(kit: Any, tmp_path: Path, share: flo
     torch.cuda.reset_peak_memory_stats()
     whole = network.run(raw)
     assert network.splits == 0
-    peak = torch.cuda.max_memory_reserved()
+    peak = torch.cuda.max_memory_allocated()
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction(peak * share / total)
@@ -94,8 +71,8 @@ def test_bulk_writes_the_same(kit: Any, tmp_path: Path) -> None:
     live = np.asarray(volume.data)
     block_cache.clear()
     output = predict_to_zarr(volume, tmp_path / "out.zarr", workers=2)
-    levels = sorted(path.name for path in output.iterdir() if (path / "zarr.json").is_file())
-    written = zarr.open_array(output / levels[0], mode="r")[:]
+    ome: Any = zarr.open_group(output, mode="r").attrs["ome"]
+    written = zarr.open_array(output / ome["multiscales"][0]["datasets"][0]["path"], mode="r")[:]
     np.testing.assert_allclose(written.reshape(live.shape), live, rtol=0, atol=1e-5)
 
 
