@@ -272,6 +272,38 @@ def test_a_two_dimensional_run_is_shown(
     np.testing.assert_allclose(shown[..., 0], scaled(stored[0], *limits), atol=2)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_nan_is_no_value(
+    backend: NeuroglancerBackend,
+    page: Page,
+    screenshot: Callable[..., Picture],
+    volume: Callable[..., Volume],
+    dtype: str,
+) -> None:
+    """Where it is, one sees what lies behind: another channel, or the background."""
+    values = np.full((2, 4, 20, 20), 0.0, dtype)
+    values[0, :, :10] = np.nan
+    values[1, :, :, :10] = np.nan
+    values[1, :, :, 10:] = 1.0
+    image = volume(values, ("c^", "z", "y", "x"))
+    backend.show([image])
+    red, blue = (
+        LayerState(image.identity.slot, channel=i, contrast_limits=(0.0, 1.0), gamma=1.0,
+                   colormap=name)
+        for i, name in enumerate(("red", "blue"))
+    )  # fmt: skip
+    view = looking_at(image, 2, red, blue)
+    backend.set_view(view)
+    plain(backend.viewer)
+    backend.viewer.change(lambda state: {**state, "crossSectionBackgroundColor": "#00ff00"})
+    page.goto(backend.url)
+    shown = at_voxels(screenshot(backend.viewer), image, view)
+    assert (shown[:10, :10] == (0, 255, 0)).all(), "neither has a value"
+    assert (shown[:10, 10:] == (0, 0, 255)).all(), "only the second has one"
+    assert (shown[10:, :10] == (0, 0, 0)).all(), "only the first has one, which is 0"
+    assert (shown[10:, 10:] == (0, 0, 255)).all()
+
+
 def test_channels_of_affinities_are_red_green_and_blue(
     backend: NeuroglancerBackend, page: Page, screenshot: Callable[..., Picture], stores: Path
 ) -> None:

@@ -129,7 +129,12 @@ def image_shader(
     for i, colors in enumerate(stops):
         value = f"pow(clamp(contrast_{i}(), 0.0, 1.0), gamma_{i})"
         step = f"c = colors_{i}({value}); {_mix(colors, multiply)}"
-        lines.append(f"  if (show_{i}) {{ {step} }}" if len(looks) > 1 else f"  {step}")
+        conditions = [f"show_{i}"] if len(looks) > 1 else []
+        if dtype.startswith("float"):
+            # NaN is no value: it is clear, where the client would draw it as the lowest.
+            conditions.append(f"!isnan(getDataValue({i if has_channel_axis else ''}))")
+        when = f"if ({' && '.join(conditions)}) {{ {step} }}" if conditions else step
+        lines.append(f"  {when}")
     if multiply:
         lines.append("  sum.a = 1.0 - min(sum.r, min(sum.g, sum.b));")
     lines += ["  emitRGBA(sum);", "}", ""]
