@@ -511,7 +511,7 @@ def local_volume(dtype: str, volume_type: str, **more: Any) -> Any:
         ({"array": np.zeros(SHAPE, complex)}, "complex128"),
         ({"array": np.zeros(SHAPE), "meshes": True}, "only segmentations have meshes"),
         ({"array": np.zeros((4, 4), "u1"), "is_seg": True, "meshes": True}, "three spatial axes"),
-        ({"array": np.zeros((2, *SHAPE), "u1"), "is_seg": True, "meshes": True}, "no channels"),
+        ({"array": np.zeros((2, *SHAPE), "u1"), "is_seg": True, "meshes": True}, "no more than one channel"),
         ({"array": np.zeros(SHAPE), "voxel_size": "8 nm"}, "voxel_size must be numbers"),
         ({"array": np.zeros(SHAPE), "shader_range": 3}, "shader_range must be two numbers"),
         ({"array": np.zeros(SHAPE), "shader_range": (3, 3)}, "shader_range must rise"),

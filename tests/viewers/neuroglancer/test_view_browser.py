@@ -148,12 +148,13 @@ def test_the_frame_shows_the_page_within_another_one(
         frame.viewer.close()
 
 
+@pytest.mark.parametrize("channels", [(), (1,)])
 def test_surfaces_are_around_their_segments(
-    page: Page, screenshot: Callable[[Any], Picture]
+    page: Page, screenshot: Callable[[Any], Picture], channels: tuple[int, ...]
 ) -> None:
     """Seen along z without perspective, a box's surface covers the box's cross-section."""
-    seg = np.zeros((20, 20, 20), "u4")
-    seg[4:16, 4:10, 6:18] = 5
+    seg = np.zeros((*channels, 20, 20, 20), "u4")
+    seg[..., 4:16, 4:10, 6:18] = 5
     viewer = get_viewer({"seg": {"array": seg, "is_seg": True, "meshes": True}})
     try:
         plain(

@@ -15,7 +15,12 @@ from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.viewers.neuroglancer.camera import first_camera
 from napari_dacapo.viewers.neuroglancer.layers import layer_json, layer_sources
 from napari_dacapo.viewers.neuroglancer.local import local_source, local_volume
-from napari_dacapo.viewers.neuroglancer.meshes import mesh_source, segment_ids, why_no_meshes
+from napari_dacapo.viewers.neuroglancer.meshes import (
+    mesh_source,
+    segment_ids,
+    too_large_for_meshes,
+    why_no_meshes,
+)
 from napari_dacapo.volumes.any_array import as_volume
 from napari_dacapo.volumes.object_source import elements_in_memory
 
@@ -112,8 +117,8 @@ def array_layer(
     if meshes and not labels:
         raise ValueError(f'{name}: only segmentations have meshes; set "is_seg" to True.')
     if meshes and (why := why_no_meshes(volume)) is not None:
-        if len(volume.axis_names) != 3:
-            raise ValueError(f"{name}: {why}.")
+        raise ValueError(f"{name}: {why}.")
+    if meshes and (why := too_large_for_meshes(volume)) is not None:
         warnings.warn(f"{name}: {why}.", UserWarning, stacklevel=4)
         meshes = False
     return ArrayLayer(name, _ranged(name, volume, shader_range), None, labels, meshes)
