@@ -17,6 +17,7 @@ from napari_dacapo.viewers.neuroglancer.camera import first_camera
 from napari_dacapo.viewers.neuroglancer.run_contents import DatasetContents
 from napari_dacapo.volumes import Identity, Role, Volume
 from napari_dacapo.volumes.any_array import as_volume
+from napari_dacapo.volumes.sampling import sampled_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -183,12 +184,15 @@ class RunPage:
         ValueError
             If it is no array that can be shown there.
         """
-        # Before anybody has to wait: opening reads metadata.
+        # Before anybody has to wait: opening reads metadata, and a sample.
         volume = as_volume(array, layer_name, kind="labels" if layer_name in _LABELS else None)
         if volume.source is not None and not volume.source.path.exists():
             raise ArrayNotFoundError(
                 f"{layer_name}: {volume.source.path} does not exist.", path=volume.source.path
             )
+        found, why = sampled_range(volume)
+        volume = volume if found is None else volume.with_(value_range=found)
+        volume = volume.with_notes(why) if why else volume
         is_role = layer_name in get_args(Role)
         with self._lock:
             self.start()
