@@ -14,17 +14,24 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from napari.components import ViewerModel
+from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap, DirectLabelColormap
 
 from napari_dacapo import neuroglancer_link, open_link
 from napari_dacapo.cli import main
 from napari_dacapo.errors import LinkError
 from napari_dacapo.runs import open_store
 from napari_dacapo.viewers import links
+from napari_dacapo.viewers.colormaps import class_color
 from napari_dacapo.viewers.napari.backend import NapariBackend
 from napari_dacapo.viewers.napari.view_state import get_view, set_view
 from napari_dacapo.viewers.neuroglancer import live
 from napari_dacapo.viewers.neuroglancer.backend import NeuroglancerBackend
-from napari_dacapo.viewers.neuroglancer.link_text import MAX_SELECTED, read_link, read_state_file
+from napari_dacapo.viewers.neuroglancer.link_text import (
+    MAX_SELECTED,
+    link_to,
+    read_link,
+    read_state_file,
+)
 from napari_dacapo.volumes import Identity, Volume, open_volume
 
 if TYPE_CHECKING:
@@ -68,9 +75,16 @@ def close(a: ViewState, b: ViewState) -> None:
         np.testing.assert_allclose(a.orientation, b.orientation, atol=1e-5)
     assert len(a.layers) == len(b.layers)
     for one, other in zip(a.layers, b.layers, strict=True):
-        assert replace(one, opacity=0, contrast_limits=None, gamma=None) == replace(
-            other, opacity=0, contrast_limits=None, gamma=None
-        )
+        rounded = {
+            "opacity": 0, "contrast_limits": None, "gamma": None, "color_stops": (),
+            "label_colors": (),
+        }  # fmt: skip
+        assert replace(one, **rounded) == replace(other, **rounded)
+        for name in ("color_stops", "label_colors"):
+            mine, others = getattr(one, name), getattr(other, name)
+            assert [place for place, _ in mine] == [place for place, _ in others]
+            for (_, color), (_, same) in zip(mine, others, strict=True):
+                assert color == pytest.approx(same, abs=0.003)
         assert one.opacity == pytest.approx(other.opacity, abs=1e-6)
         if one.contrast_limits is not None:
             assert one.contrast_limits == pytest.approx(other.contrast_limits, abs=1e-4)
@@ -245,6 +259,124 @@ def test_the_users_own_layers_come_along_live() -> None:
     np.testing.assert_allclose(again.layers[0].translate, (100, 0, 0))
     with pytest.raises(LinkError, match="no public address"):
         neuroglancer_link(viewer, live=False)
+
+
+COLORMAPS = {
+    "a colour": "#ff8800",
+    "of napari": "bop orange",
+    "steps of matplotlib": "tab10",
+    "a user's": Colormap([[0, 0, 0, 1], [1, 0.5, 0, 0.5], [1, 1, 1, 1]], name="a user's"),
+    "a user's of many": Colormap(
+        np.random.default_rng(0).random((20, 4)), name="a user's of many"
+    ),
+    "a user's steps": Colormap(
+        [[0, 0, 0], [1, 0, 0], [0, 0, 1]], controls=[0, 0.25, 0.5, 1], interpolation="zero",
+        name="a user's steps",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COLORMAPS)
+def test_colormaps_travel_with_their_colours(name: str) -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(np.random.default_rng(0).random((4, 8, 8)), colormap=COLORMAPS[name])
+    url = neuroglancer_link(viewer)
+    # To a napari that has never heard of it.
+    for known in [key for key in AVAILABLE_COLORMAPS if "user" in key or key.startswith("#")]:
+        del AVAILABLE_COLORMAPS[known]
+    (again,) = open_link(url, ViewerModel()).layers
+    assert again.colormap.name == layer.colormap.name
+    probes = np.linspace(0.01, 0.99, 40)
+    np.testing.assert_allclose(again.colormap.map(probes), layer.colormap.map(probes), atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("colors", "selected", "only"),
+    [
+        ({None: "black", 1: "red", 2: "blue"}, 3, True),
+        ({None: (0, 0.5, 1, 1), 7: (0.2, 0.4, 0.6, 1)}, 7, False),
+        ({None: (0, 0, 0, 0), 1: "red", 2: "blue"}, 2, False),
+        ({None: (0, 0, 0, 0), 1: "red", 2: "blue"}, 0, False),
+        ({None: "white", **{i: (i / 2000, 0, 0, 1) for i in range(1, 990)}}, 1, False),
+    ],
+)
+def test_colours_of_labels_travel(colors: dict[Any, Any], selected: int, only: bool) -> None:
+    viewer = ViewerModel()
+    labels = (np.arange(400) % 9).reshape(4, 10, 10)
+    layer = viewer.add_labels(labels, colormap=DirectLabelColormap(color_dict=colors))
+    layer.selected_label, layer.show_selected_label = selected, only
+    link = links.make_link(viewer)
+    (again,) = open_link(link.url, ViewerModel()).layers
+    assert isinstance(again.colormap, DirectLabelColormap)
+    assert set(again.colormap.color_dict) == set(layer.colormap.color_dict)
+    for label, color in layer.colormap.color_dict.items():
+        np.testing.assert_allclose(again.colormap.color_dict[label], color, atol=0.003)
+    assert (again.selected_label, again.show_selected_label) == (selected, only)
+    linked = link.state["layers"][0]
+    if layer.colormap.color_dict[None][3] == 0:
+        assert linked["segments"] == ["1", "2"], "others cannot be clear but hidden"
+    else:
+        assert linked["segmentDefaultColor"].startswith("#")
+
+
+def test_colours_that_nobody_chose_are_those_of_the_viewer(volumes: list[Volume]) -> None:
+    state = links.make_link(shown(volumes)).state
+    assert not any("segmentDefaultColor" in layer for layer in state["layers"])
+    viewer = ViewerModel()
+    viewer.add_labels(np.ones((4, 4, 4), int))
+    (layer,) = links.make_link(viewer).state["layers"]
+    assert "segmentColors" not in layer
+
+
+def test_a_class_that_was_recoloured_in_the_page_is_so_in_napari(stores: Path) -> None:
+    run = open_store(stores / "pypi-0.3.5").run("onehot_iso0")
+    gt = next(volume for volume in run.volumes() if volume.role == "gt")
+    link = links.make_link(gt)
+    (layer,) = link.state["layers"]
+    layer["segmentColors"]["1"] = "#102030"
+    (again,) = open_link(link_to(link.state, link.url.partition("#")[0]), ViewerModel()).layers
+    colors = again.colormap.color_dict
+    np.testing.assert_allclose(colors[1], (16 / 255, 32 / 255, 48 / 255, 1), atol=0.003)
+    np.testing.assert_allclose(colors[2], class_color(2), atol=0.003)
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        ({"data": np.ones((4, 4, 4)), "scale": (1, -1, 1)}, "it is flipped"),
+        ({"data": np.ones((4, 4, 4)), "rotate": 20}, "it is rotated or sheared"),
+        ({"data": np.ones((4, 4, 3), "u1"), "rgb": True}, "it is an RGB image"),
+    ],
+)
+def test_layers_that_cannot_be_linked_are_named(layer: dict[str, Any], reason: str) -> None:
+    viewer = ViewerModel()
+    viewer.add_image(**layer, name="mine")
+    with pytest.raises(LinkError, match=f"mine is left out: {reason}"):
+        neuroglancer_link(viewer)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")  # napari's own
+def test_a_layer_without_elements_is_named() -> None:
+    viewer = ViewerModel()
+    viewer.add_labels(np.ones((0, 4, 4), int), name="mine")
+    with pytest.raises(LinkError, match="mine is left out: it has no elements"):
+        neuroglancer_link(viewer)
+
+
+def test_axes_may_have_units_of_their_own() -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(
+        np.random.default_rng(0).random((10, 20, 20)), scale=(0.04, 4, 4), translate=(0.2, 40, 8),
+        units=("um", "nm", "nm"),
+    )  # fmt: skip
+    view = get_view(viewer)
+    assert view.position[0] == pytest.approx(200 + 40 * 4.5, abs=40)
+    state = read_link(neuroglancer_link(viewer))
+    assert state["dimensions"] == {"z": [4e-8, "m"], "y": [4e-9, "m"], "x": [4e-9, "m"]}
+    (again,) = open_link(neuroglancer_link(viewer), ViewerModel()).layers
+    np.testing.assert_allclose(again.scale, (40, 4, 4))
+    np.testing.assert_allclose(again.translate, (200, 40, 8))
+    assert layer.units != again.units
 
 
 def test_there_must_be_something_to_link_to() -> None:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import zarr
+from napari.components import ViewerModel
+from napari.utils.colormaps import DirectLabelColormap
 from neuroglancer.static_file_server import StaticFileServer
 
 from napari_dacapo.runs import open_store
 from napari_dacapo.viewers.colormaps import COLORMAPS
-from napari_dacapo.viewers.links import make_link, stop_live_links
+from napari_dacapo.viewers.links import make_link, read_linked, stop_live_links
 from napari_dacapo.viewers.neuroglancer import live
 from napari_dacapo.viewers.neuroglancer.backend import NeuroglancerBackend
 from napari_dacapo.viewers.neuroglancer.layers import layer_for, layer_json
@@ -437,6 +439,32 @@ def test_an_exported_static_link_opens_in_the_bundled_client(
     np.testing.assert_allclose(raw_shown[..., 0], stored[9], atol=1.5)
     values = zarr.open_array(prediction.source.path, mode="r")[0, 5]  # type: ignore[union-attr]
     np.testing.assert_allclose(shown[..., 0], scaled(values, -0.5, 0.5), atol=2)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"), [((0.0, 1.0, 0.0, 1.0), (0, 255, 0)), ((0.0, 0.0, 0.0, 0.0), (0, 0, 0))]
+)
+def test_colours_that_were_chosen_in_napari_are_seen(
+    page: Page, screenshot: Callable[..., Picture], others: Any, expected: Any
+) -> None:
+    values = np.arange(400).reshape(1, 20, 20) % 5
+    colors = {None: others, 1: (1.0, 0.0, 0.0, 1.0), 2: (0.2, 0.4, 1.0, 1.0)}
+    viewer = ViewerModel()
+    layer = viewer.add_labels(
+        values, opacity=1.0, colormap=DirectLabelColormap(color_dict=colors),
+        axis_labels=("z", "y", "x"),
+    )  # fmt: skip
+    layer.selected_label = 0
+    try:
+        link = make_link(viewer)
+        bare(live.host().link_page)
+        (volume,), _ = read_linked(link.url)
+        view = _opened(link, page, volume, 0)
+        shown = at_voxels(screenshot(live.host().link_page), volume, view)
+    finally:
+        stop_live_links()
+    for label, color in [(0, (0, 0, 0)), (1, (255, 0, 0)), (2, (51, 102, 255)), (3, expected)]:
+        assert (shown[values[0] == label] == color).all(), label
 
 
 GRAY = """#uicontrol invlerp value(range=[-0.5, 0.5], channel=0)

@@ -16,11 +16,11 @@ from napari_dacapo.viewers.neuroglancer.camera import (
     spatial_dimensions,
     view_from_camera,
 )
-from napari_dacapo.viewers.view_state import (
-    ViewState,
+from napari_dacapo.viewers.orientation import (
     directions_from_orientation,
     orientation_from_directions,
 )
+from napari_dacapo.viewers.view_state import ViewState
 
 if TYPE_CHECKING:
     from collections.abc import Callable

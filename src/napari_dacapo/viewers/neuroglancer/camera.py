@@ -12,13 +12,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_dacapo.viewers.view_state import (
+from napari_dacapo.viewers.orientation import (
     IDENTITY_ORIENTATION,
     Quaternion,
-    ViewState,
     directions_from_orientation,
     orientation_from_directions,
 )
+from napari_dacapo.viewers.view_state import ViewState
 
 if TYPE_CHECKING:
     from napari_dacapo.viewers.neuroglancer.layers import Json

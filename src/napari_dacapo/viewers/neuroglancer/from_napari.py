@@ -74,21 +74,25 @@ def with_slots(view: ViewState, volumes: Iterable[Volume]) -> ViewState:
 def _own_volume(layer: Layer) -> Volume:
     from napari.layers import Image, Labels
 
+    from napari_dacapo.viewers.napari.units import nanometres
+
     if not isinstance(layer, Image | Labels):
         raise LinkError(f"{layer.name} is left out: neuroglancer shows images and labels only.")
     if getattr(layer, "rgb", False):
         raise LinkError(f"{layer.name} is left out: it is an RGB image.")
-    if not _only_scales(layer):
-        raise LinkError(f"{layer.name} is left out: it is rotated or sheared.")
+    if reason := _why_no_grid(layer):
+        raise LinkError(f"{layer.name} is left out: it {reason}.")
     arrays = [_dask(data) for data in (layer.data if layer.multiscale else [layer.data])]
     n_spatial = min(3, arrays[0].ndim)
     names = tuple(str(label) for label in layer.axis_labels[-n_spatial:])
     if len(set(names)) < n_spatial or any(not name.isidentifier() for name in names):
         names = _NAMES[-n_spatial:]
-    factor = _nanometres(layer)
-    scale = [abs(float(s)) * factor for s in layer.scale[-n_spatial:]]
+    # A pixel counts as a nanometre.
+    factors = [nanometres(unit) or 1.0 for unit in layer.units][-n_spatial:]
+    scale = [float(s) * f for s, f in zip(layer.scale[-n_spatial:], factors, strict=True)]
     corner = [
-        float(t) * factor - s / 2 for t, s in zip(layer.translate[-n_spatial:], scale, strict=True)
+        float(t) * f - s / 2
+        for t, f, s in zip(layer.translate[-n_spatial:], factors, scale, strict=True)
     ]
     is_labels = isinstance(layer, Labels)
     volume = Volume(
@@ -121,18 +125,14 @@ def _dask(data: Any) -> Any:
     return da.from_array(data, name=name)  # type: ignore[no-untyped-call]
 
 
-def _only_scales(layer: Layer) -> bool:
+def _why_no_grid(layer: Layer) -> str:
+    """Return what is in the way of showing a layer as voxels along the axes; empty if nothing."""
     import numpy as np
 
+    first = layer.data[0] if layer.multiscale else layer.data
+    if 0 in first.shape:
+        return "has no elements"
     matrix = layer._data_to_world.affine_matrix[:-1, :-1]
-    return bool(np.allclose(matrix, np.diag(np.diag(matrix)))) and bool((np.diag(matrix) > 0).all())
-
-
-def _nanometres(layer: Layer) -> float:
-    """Return how many nanometres one unit of a layer is; a pixel counts as one."""
-    import pint
-
-    try:
-        return float((1 * layer.units[-1]).to("nm").magnitude)
-    except pint.DimensionalityError:
-        return 1.0
+    if not np.allclose(matrix, np.diag(np.diag(matrix))):
+        return "is rotated or sheared"
+    return "" if (np.diag(matrix) > 0).all() else "is flipped, for its scale is negative"

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.viewers.appearance import appearance
+from napari_dacapo.viewers.neuroglancer.label_colors import label_colors, set_label_colors
 from napari_dacapo.viewers.neuroglancer.layers import CONTOUR_FILL, first_looks
 from napari_dacapo.viewers.neuroglancer.served import client_dtype
 from napari_dacapo.viewers.neuroglancer.shaders import (
@@ -113,13 +114,16 @@ def _channel_look(look: ChannelLook, state: LayerState) -> ChannelLook:
         contrast_limits=state.contrast_limits or look.contrast_limits,
         gamma=look.gamma if state.gamma is None else state.gamma,
         visible=state.visible,
+        stops=look.stops if state.colormap is None else state.color_stops,
     )
 
 
 def _set_labels(layer: Json, look: Appearance, state: LayerState) -> None:
     layer["selectedAlpha"] = state.opacity * _fill(look)
     layer.pop("segments", None)
-    if state.selected_label is not None and state.selected_label > 0:
+    if set_label_colors(layer, look, state.label_colors):
+        layer["segments"] = list(layer["segmentColors"])
+    elif state.selected_label is not None and state.selected_label > 0:
         # A star in the list; "visible" would hide all others, as napari does if asked to.
         mark = "" if state.show_selected_label else "!"
         layer["segments"] = [f"{mark}{state.selected_label}"]
@@ -143,6 +147,7 @@ def _image_states(
             contrast_limits=channel.contrast_limits,
             gamma=channel.gamma,
             colormap=channel.colormap,
+            color_stops=channel.stops,
         )
         for i, channel in enumerate(looks)
     ]
@@ -159,6 +164,7 @@ def _label_states(
         blending=_blending(look),
         selected_label=label,
         show_selected_label=only,
+        label_colors=label_colors(layer, look),
     )
     n_channels = len(look.channels)
     if not 0 < n_channels <= MAX_CHANNELS:
@@ -203,6 +209,7 @@ def _hint(state: LayerState) -> dict[str, Any]:
         "blending": state.blending,
         "visible": state.visible,
         "selected_label": state.selected_label,
+        "others_clear": dict(state.label_colors).get(None, (1.0,))[-1] == 0,
     }
 
 
@@ -231,6 +238,24 @@ def _with_hint(state: LayerState, layer: Mapping[str, Any], look: Appearance) ->
             state = replace(state, visible=state.visible and visible)
         if label == 0 and state.selected_label is None:
             state = replace(state, selected_label=0)
+        if own.get("others_clear") is True:
+            state = _with_clear_others(state, layer, look, label)
+    return state
+
+
+def _with_clear_others(
+    state: LayerState, layer: Mapping[str, Any], look: Appearance, label: Any
+) -> LayerState:
+    """Take a list of segments for those that have a colour, unless it was changed."""
+    state = replace(state, label_colors=label_colors(layer, look, others_clear=True))
+    colors, segments = layer.get("segmentColors"), layer.get("segments")
+    if (
+        isinstance(colors, dict)
+        and isinstance(segments, list)
+        and set(colors) == set(map(str, segments))
+    ):
+        picked = label if isinstance(label, int) and not isinstance(label, bool) else None
+        state = replace(state, selected_label=picked, show_selected_label=False)
     return state
 
 

@@ -10,6 +10,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.viewers.appearance import appearance
+from napari_dacapo.viewers.neuroglancer.label_colors import first_label_colors
 from napari_dacapo.viewers.neuroglancer.served import client_dtype
 from napari_dacapo.viewers.neuroglancer.shaders import ChannelLook, image_shader
 from napari_dacapo.viewers.neuroglancer.zarr_metadata import client_axis_names
@@ -172,11 +173,7 @@ def _image(volume: Volume, look: Appearance) -> Json:
 
 def _labels(look: Appearance) -> Json:
     layer: Json = {"selectedAlpha": look.opacity * (CONTOUR_FILL if look.contour else 1.0)}
-    colors = {str(value): _hex(color) for value, color in look.class_colors.items() if color[3] > 0}
+    colors = first_label_colors(look)
     if colors:
         layer["segmentColors"] = colors
     return layer
-
-
-def _hex(color: Sequence[float]) -> str:
-    return "#" + "".join(f"{round(min(max(c, 0.0), 1.0) * 255):02x}" for c in color[:3])
