@@ -26,6 +26,7 @@ from napari_dacapo.viewers.napari.backend import NapariBackend
 from napari_dacapo.viewers.napari.view_state import get_view, set_view
 from napari_dacapo.viewers.neuroglancer import live
 from napari_dacapo.viewers.neuroglancer.backend import NeuroglancerBackend
+from napari_dacapo.viewers.neuroglancer.hints import write_hints
 from napari_dacapo.viewers.neuroglancer.link_text import (
     MAX_SELECTED,
     link_to,
@@ -187,6 +188,58 @@ def test_channels_travel_as_layers_of_their_own(stores: Path) -> None:
     close(get_view(again), get_view(viewer))
 
 
+@pytest.fixture
+def organelles(tmp_path: Path) -> Volume:
+    """Three masks in one array, as DaCapo stores them."""
+    masks = np.zeros((3, 12, 12, 12), "u1")
+    masks[0, :, :3] = masks[1, :, :, :3] = masks[2, :, 9:] = 1
+    zarr.create_array(tmp_path / "masks", data=masks, chunks=(1, 12, 12, 12), zarr_format=2)
+    identity = Identity("run", "data", "segmentation", 10, "threshold_127", "stored")
+    volume = open_volume(tmp_path / "masks", identity=identity, kind="labels", voxel_size=(8, 8, 8))
+    return volume.with_(channel_names=("mito", "er", "nuc"))
+
+
+def test_masks_of_several_organelles_are_a_layer_each(organelles: Volume) -> None:
+    viewer = shown([organelles])
+    for layer in viewer.layers:
+        layer.visible = layer.name.endswith("nuc")
+    viewer.layers[1].opacity = 0.25
+    link = links.make_link(viewer)
+    assert [layer["name"].rpartition(" · ")[2] for layer in link.state["layers"]] == [
+        "mito", "er", "nuc",
+    ]  # fmt: skip
+    assert [layer.get("visible", True) for layer in link.state["layers"]] == [False, False, True]
+    assert [layer["localPosition"] for layer in link.state["layers"]] == [[0.5], [1.5], [2.5]]
+    colors = [layer["segmentColors"]["1"] for layer in link.state["layers"]]
+    assert len(set(colors)) == 3
+    red, green, blue = (round(part * 255) for part in class_color(3)[:3])
+    assert colors[2] == f"#{red:02x}{green:02x}{blue:02x}"
+    close(get_view(open_link(link.url, ViewerModel())), get_view(viewer))
+
+
+def test_a_channel_that_was_taken_off_the_page_is_hidden(organelles: Volume) -> None:
+    link = links.make_link(shown([organelles]))
+    del link.state["layers"][1]
+    url = link_to(link.state, link.url.partition("#")[0])
+    again = open_link(url, ViewerModel())
+    assert [layer.visible for layer in again.layers] == [True, False, True]
+
+
+def test_two_layers_of_one_array_stay_two(volumes: list[Volume], organelles: Volume) -> None:
+    prediction = next(volume for volume in volumes if volume.role == "prediction")
+    for volume, count in ((prediction, 2), (organelles, 6)):
+        link = links.make_link(shown([volume]))
+        twice = json.loads(json.dumps(link.state["layers"]))
+        for layer in twice:
+            layer["name"] += " again"
+            layer["opacity"] = layer["selectedAlpha"] = 0.125
+        link.state["layers"] += twice
+        again = open_link(link_to(link.state, link.url.partition("#")[0]), ViewerModel())
+        assert len(again.layers) == count
+        opacities = [layer.opacity for layer in again.layers]
+        assert opacities[: count // 2] != opacities[count // 2 :]
+
+
 def test_a_two_dimensional_view_travels(stores: Path) -> None:
     viewer = shown(open_store(stores / "pypi-0.3.5").run("dist_2d").volumes())
     viewer.scene.camera.center = (0.0, 300.0, 210.0)
@@ -229,6 +282,52 @@ def test_a_live_link_of_another_process_is_opened_from_the_store(
     close(get_view(open_link(url, ViewerModel(), store=store)), view)
     other = open_link(url, ViewerModel(), store=stores / "main")
     assert len(other.layers) == len(viewer.layers)
+
+
+def test_a_link_whose_code_was_written_anew_is_found_by_the_names_of_its_layers(
+    volumes: list[Volume], store: Store
+) -> None:
+    link = links.make_link(shown(volumes))
+    links.stop_live_links()
+    for layer in link.state["layers"]:
+        layer.pop("shader", None)
+        layer.pop("skeletonRendering", None)
+    url = link_to(link.state, "https://ng.example.org")
+    again = open_link(url, ViewerModel(), store=store)
+    assert [layer.name for layer in again.layers] == [volume.identity.label for volume in volumes]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"run": "nobody"}, "nobody · aniso_val · prediction cannot be opened: .*no run"),
+        ({"dataset": "nowhere"}, "no dataset 'nowhere'"),
+        ({"iteration": 99}, "is not in the store .*validated iterations: 10, 20"),
+        ({"role": "mask"}, "mask is not in the store"),
+        ({"variant": "snapshot"}, "no snapshot of iteration 20"),
+        ({"variant": "napari layer"}, "on a server that runs no more"),
+    ],
+)
+def test_what_the_store_does_not_have_is_said(
+    volumes: list[Volume], store: Store, change: dict[str, Any], said: str
+) -> None:
+    prediction = next(volume for volume in volumes if volume.role == "prediction")
+    link = links.make_link(prediction)
+    links.stop_live_links()
+    (layer,) = link.state["layers"]
+    write_hints(layer, identity=prediction.identity.as_dict() | change)
+    url = link_to(link.state, "https://ng.example.org")
+    with pytest.raises(LinkError, match=said):
+        open_link(url, ViewerModel(), store=store)
+
+
+def test_snapshots_are_opened_from_the_store(stores: Path) -> None:
+    run = open_store(stores / "pypi-0.3.5").run("snapshot_nomask")
+    raw = next(volume for volume in run.snapshot(40) if volume.role == "raw")
+    url = neuroglancer_link(raw)
+    links.stop_live_links()
+    (again,) = open_link(url, ViewerModel(), store=run.store).layers
+    np.testing.assert_array_equal(np.asarray(again.data), np.asarray(raw.data))
 
 
 def test_a_link_for_another_client_may_be_read_from_there(volumes: list[Volume]) -> None:
@@ -462,12 +561,36 @@ def test_what_the_client_cannot_read_itself_is_refused(stores: Path) -> None:
         )  # fmt: skip
 
 
-def test_channels_in_chunks_of_their_own_become_a_slider(stores: Path) -> None:
-    path = stores / "pypi-0.3.5/affs_same_iso0/validation.zarr/20/ds_iso0_val_a/prediction"
-    link = links.make_link(open_volume(path), live=False, url_map={str(stores): PUBLIC})
-    (layer,) = link.state["layers"]
-    assert next(iter(layer["source"][0]["transform"]["outputDimensions"])) == "channel'"
-    assert "channel=" not in layer["shader"]
+def test_channels_in_chunks_of_their_own_are_layers_of_their_own(stores: Path) -> None:
+    run = open_store(stores / "pypi-0.3.5").run("affs_same_iso0")
+    viewer = shown([volume for volume in run.volumes() if volume.role == "prediction"])
+    viewer.layers[1].visible, viewer.layers[2].visible = False, True
+    viewer.layers[2].contrast_limits = (0.25, 0.75)
+    mapped = {str(stores): PUBLIC}
+    link = links.make_link(viewer, live=False, url_map=mapped)
+    assert [layer["name"] for layer in link.state["layers"]] == [
+        layer.name for layer in viewer.layers
+    ]
+    for place, layer in enumerate(link.state["layers"]):
+        assert next(iter(layer["source"][0]["transform"]["outputDimensions"])) == "c'"
+        assert layer["localPosition"] == [place + 0.5]
+        assert "channel=" not in layer["shader"]
+    again = open_link(link.url, ViewerModel(), url_map=mapped)
+    anonymous = replace(run.volumes()[2].identity, store="")
+    layers = tuple(replace(state, slot=anonymous.slot) for state in get_view(viewer).layers)
+    close(get_view(again), replace(get_view(viewer), layers=layers))
+
+
+def test_a_page_with_all_channels_in_one_layer_is_linked_channel_by_channel(stores: Path) -> None:
+    """Where the client cannot see them together."""
+    run = open_store(stores / "pypi-0.3.5").run("affs_same_iso0")
+    with NeuroglancerBackend() as backend:
+        backend.show([volume for volume in run.volumes() if volume.role == "prediction"])
+        with backend.viewer.txn() as state:
+            state.layers[0].shader_controls = {"contrast_2": {"range": [0.25, 0.5]}}
+        link = links.make_link(backend, live=False, url_map={str(stores): PUBLIC})
+    assert len(link.state["layers"]) == 6
+    assert link.state["layers"][2]["shaderControls"]["contrast_0"] == {"range": [0.25, 0.5]}
 
 
 # -- links that come from somewhere --------------------------------------------------------------
@@ -505,18 +628,14 @@ def test_only_what_the_url_map_leads_to_is_opened(tmp_path: Path, source: str) -
 def test_what_a_link_says_of_itself_is_never_opened_as_a_path(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "a", data=np.ones((4, 4, 4), "u1"), zarr_format=2)
     identity = Identity("r", "d", "raw", store="/etc", variant="../../x").as_dict()
-    viewer = open_link(
-        hostile(f"{PUBLIC}/a/|zarr2:", **{"napari-dacapo": {"identity": identity}}),
-        ViewerModel(),
-        url_map={str(tmp_path): PUBLIC},
-    )
+    code: dict[str, Any] = {"type": "image", "shader": "void main() {}"}
+    write_hints(code, identity=identity)
+    bait = hostile(f"{PUBLIC}/a/|zarr2:", shader=code["shader"])
+    assert "../../x" in bait
+    viewer = open_link(bait, ViewerModel(), url_map={str(tmp_path): PUBLIC})
     assert len(viewer.layers) == 1
     with pytest.raises(LinkError, match="in no folder of the url map"):
-        open_link(
-            hostile("https://x.example/a", **{"napari-dacapo": {"identity": identity}}),
-            ViewerModel(),
-            url_map={},
-        )
+        open_link(hostile("https://x.example/a", shader=code["shader"]), ViewerModel(), url_map={})
 
 
 json_values = st.recursive(
@@ -528,11 +647,12 @@ json_values = st.recursive(
 )  # fmt: skip
 KEYS = [
     "dimensions", "displayDimensions", "position", "crossSectionScale", "projectionScale",
-    "projectionOrientation", "layout", "napari-dacapo",
+    "projectionOrientation", "layout",
 ]  # fmt: skip
 LAYER_KEYS = [
     "visible", "opacity", "blend", "shader", "shaderControls", "segments", "selectedAlpha", "name",
-    "napari-dacapo", "type", "archived",
+    "skeletonRendering", "segmentColors", "segmentDefaultColor", "localDimensions",
+    "localPosition", "type", "archived",
 ]  # fmt: skip
 
 

@@ -270,21 +270,21 @@ def read_linked(
         Camera and looks.
     """
     from napari_dacapo.viewers.neuroglancer.link_text import read_link, read_state_file
-    from napari_dacapo.viewers.neuroglancer.resolving import Resolver
+    from napari_dacapo.viewers.neuroglancer.resolving import Resolver, apart
     from napari_dacapo.viewers.neuroglancer.states import view_of_state
 
     text = str(url).strip()
     state = read_link(text) if "://" in text else read_state_file(text)
     resolver = Resolver(_known_url_map() if url_map is None else url_map, _opened(store))
     found = [(layer, resolver.volume(layer)) for layer in state["layers"]]
-    shown = [(layer, volume) for layer, volume in found if volume is not None]
+    shown = apart([(layer, volume) for layer, volume in found if volume is not None])
     if not shown:
         raise LinkError("The link shows no layer that can be opened.")
     try:
         view = view_of_state(state, shown)
     except ValueError as error:
         raise LinkError(f"The link shows no place that can be looked at: {error}.") from error
-    return [volume for _, volume in shown], view
+    return list({volume.identity.slot: volume for _, volume in shown}.values()), view
 
 
 def live_links_run() -> bool:

@@ -15,14 +15,18 @@ from neuroglancer.static_file_server import StaticFileServer
 
 from napari_dacapo.runs import open_store
 from napari_dacapo.viewers.colormaps import COLORMAPS
-from napari_dacapo.viewers.links import make_link, read_linked, stop_live_links
+from napari_dacapo.viewers.links import make_link, open_link, read_linked, stop_live_links
+from napari_dacapo.viewers.napari.backend import NapariBackend
 from napari_dacapo.viewers.neuroglancer import live
 from napari_dacapo.viewers.neuroglancer.backend import NeuroglancerBackend
+from napari_dacapo.viewers.neuroglancer.hints import identity_in
 from napari_dacapo.viewers.neuroglancer.layers import layer_for, layer_json
+from napari_dacapo.viewers.neuroglancer.link_text import read_link
 from napari_dacapo.viewers.neuroglancer.local import local_source, local_volume
 from napari_dacapo.viewers.neuroglancer.states import new_state
 from napari_dacapo.viewers.neuroglancer.viewer import OwnViewer
 from napari_dacapo.viewers.view_state import LayerState, ViewState
+from napari_dacapo.volumes import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -465,6 +469,94 @@ def test_colours_that_were_chosen_in_napari_are_seen(
         stop_live_links()
     for label, color in [(0, (0, 0, 0)), (1, (255, 0, 0)), (2, (51, 102, 255)), (3, expected)]:
         assert (shown[values[0] == label] == color).all(), label
+
+
+def test_a_link_that_went_through_a_browser_still_says_all_that_it_said(
+    page: Page, aniso_volumes: list[Volume], stores: Path
+) -> None:
+    """The client drops what it does not know; the link is read from its address bar."""
+    viewer = ViewerModel()
+    NapariBackend(viewer).show(aniso_volumes)
+    raw, gt, prediction, segmentation = viewer.layers
+    raw.blending, raw.gamma, raw.colormap, raw.opacity = "minimum", 0.5, "#ff8800", 0.75
+    prediction.blending, prediction.contrast_limits = "translucent_no_depth", (-0.25, 0.5)
+    gt.visible = False
+    segmentation.blending, segmentation.selected_label = "opaque", 0
+    segmentation.colormap = DirectLabelColormap(color_dict={None: "white", 1: "red"})
+    store = open_store(stores / "main", path_map={"/nrs/demo/dacapo-data": str(stores / "data")})
+    try:
+        link = make_link(viewer)
+        page.goto(link.url)
+        position = link.state["position"]
+        page.mouse.move(200, 200)
+        page.mouse.wheel(0, 120)
+        for _ in range(600):
+            url = page.url
+            if read_link(url).get("position") not in (None, position):
+                break
+            page.wait_for_timeout(50)
+        assert read_link(url)["position"] != position
+    finally:
+        stop_live_links()
+    again = open_link(url, ViewerModel(), store=store)
+    assert [layer.name for layer in again.layers] == [layer.name for layer in viewer.layers]
+    assert [layer.metadata["napari-dacapo"]["iteration"] for layer in again.layers] == [
+        layer.metadata["napari-dacapo"]["iteration"] for layer in viewer.layers
+    ]
+    for layer, other in zip(viewer.layers, again.layers, strict=True):
+        for name in ("blending", "opacity", "visible", "gamma", "contrast_limits"):
+            if hasattr(layer, name):
+                assert getattr(other, name) == pytest.approx(getattr(layer, name)), name
+        np.testing.assert_array_equal(np.asarray(other.data), np.asarray(layer.data))
+    probes = np.linspace(0, 1, 9)
+    again_raw, _, _, again_segmentation = again.layers
+    np.testing.assert_allclose(again_raw.colormap.map(probes), raw.colormap.map(probes), atol=0.01)
+    assert again_segmentation.selected_label == 0
+    np.testing.assert_allclose(again_segmentation.colormap.color_dict[1], (1, 0, 0, 1))
+
+
+def test_each_channel_of_labels_is_seen_or_not(
+    page: Page, screenshot: Callable[..., Picture], volume: Callable[..., Volume]
+) -> None:
+    masks = np.zeros((3, 4, 20, 20), "u1")
+    masks[0, :, :6] = masks[1, :, :, :6] = masks[2, :, 14:] = 1
+    shown = volume(
+        masks, ("c^", "z", "y", "x"), channel_names=("mito", "er", "nuc"),
+        identity=Identity("run ü 日本", "data", "segmentation", 1, "threshold_127", "stored"),
+        kind="labels",
+    )  # fmt: skip
+    viewer = ViewerModel()
+    NapariBackend(viewer).show([shown])
+    try:
+        for visible in ([False, False, True], [True, False, True], [False, True, False]):
+            for layer, seen in zip(viewer.layers, visible, strict=True):
+                layer.visible, layer.opacity = seen, 1.0
+            link = make_link(viewer)
+            bare(live.host().link_page)
+            view = _opened(link, page, shown, 1)
+            colours = at_voxels(screenshot(live.host().link_page), shown, view)
+            expected = masks[:, 1][visible].any(axis=0)
+            np.testing.assert_array_equal(colours.any(axis=-1), expected)
+    finally:
+        stop_live_links()
+
+
+def test_hints_in_the_code_do_not_disturb_the_client(
+    page: Page, screenshot: Callable[..., Picture], volume: Callable[..., Volume]
+) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (4, 20, 20), "u1")
+    name = 'ü 日本 */ // \\ "quoted" \u2028'
+    shown = volume(values, identity=Identity(name, "data", "raw"))
+    try:
+        link = make_link([shown])
+        bare(live.host().link_page)
+        view = _opened(link, page, shown, 1)
+        colours = at_voxels(screenshot(live.host().link_page), shown, view)
+        np.testing.assert_allclose(colours[..., 0], values[1], atol=1.5)
+        (layer,) = read_link(page.url)["layers"]
+        assert identity_in(layer) == shown.identity
+    finally:
+        stop_live_links()
 
 
 GRAY = """#uicontrol invlerp value(range=[-0.5, 0.5], channel=0)

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from napari_dacapo.viewers.neuroglancer.layer_states import (
-    HINTS,
-    layer_states,
-    with_layer_states,
-)
+from napari_dacapo.viewers.neuroglancer.hints import without_hints
+from napari_dacapo.viewers.neuroglancer.layer_states import layer_states, with_layer_states
 from napari_dacapo.viewers.neuroglancer.layers import layer_json
 from napari_dacapo.viewers.view_state import LayerState
 
@@ -62,7 +59,7 @@ def test_a_change_in_the_page_wins_over_what_the_link_hinted(channels: Volume) -
     changed = layer_states(layer, channels)
     assert {state.blending for state in changed} == {"additive"}
     assert {state.opacity for state in changed} == {0.8}
-    del layer[HINTS]
+    layer["shader"] = without_hints(layer["shader"])
     assert {state.opacity for state in layer_states(layer, channels)} == {0.8}
 
 

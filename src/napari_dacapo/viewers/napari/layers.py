@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_dacapo.viewers.appearance import appearance
+from napari_dacapo.viewers.naming import layer_name
 from napari_dacapo.viewers.napari.colormaps import image_colormap, labels_colormap
 from napari_dacapo.viewers.napari.large_layers import prepare_levels
 
@@ -141,7 +142,7 @@ def _one_layer(volume: Volume, look: Appearance, index: int | None) -> LayerData
     ]
     centre = [offset + size / 2 for offset, size in _corners(volume)]
     keywords: dict[str, Any] = {
-        "name": _name(volume, look, channel),
+        "name": layer_name(volume, look, index),
         "scale": [1.0] * n_extra + [float(size) for size in volume.voxel_size],
         "translate": [0.0] * n_extra + centre,
         # Channels, batches and iterations are counted, not measured.
@@ -223,13 +224,6 @@ def _element_type(data: da.Array, look: Appearance) -> da.Array:
         dtype = np.dtype(np.float32)
     converted: da.Array = data.astype(dtype)  # type: ignore[no-untyped-call]
     return converted
-
-
-def _name(volume: Volume, look: Appearance, channel: ChannelAppearance | None) -> str:
-    label = volume.identity.label or volume.role
-    if channel is None or len(look.channels) == 1:
-        return label
-    return f"{label} · {channel.name}"
 
 
 def _features(look: Appearance, channel: ChannelAppearance | None) -> dict[str, list[Any]]:

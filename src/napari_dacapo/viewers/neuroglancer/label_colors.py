@@ -27,20 +27,32 @@ _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 LabelColors = tuple[tuple[int | None, "RGBA"], ...]
 
 
-def first_label_colors(look: Appearance) -> dict[str, str]:
-    """Return the ``segmentColors`` that labels have at first; empty for instances."""
-    return {str(value): _hex(color) for value, color in look.class_colors.items() if color[3] > 0}
+def first_label_colors(look: Appearance, channel: int | None = None) -> dict[str, str]:
+    """Return the ``segmentColors`` that labels have at first; empty for instances.
+
+    Parameters
+    ----------
+    look : Appearance
+        How the volume looks at first.
+    channel : int, optional
+        The only channel that is shown, which may have a colour of its own.
+    """
+    colors = dict(look.class_colors)
+    own = None if channel is None else look.channels[channel].color
+    if own is not None:
+        colors[1] = own
+    return {str(value): _hex(color) for value, color in colors.items() if color[3] > 0}
 
 
-def set_label_colors(layer: Json, look: Appearance, colors: LabelColors) -> bool:
+def set_label_colors(layer: Json, first: Mapping[str, str], colors: LabelColors) -> bool:
     """Give labels the colours that were chosen for them, in place.
 
     Parameters
     ----------
     layer : dict
         A segmentation layer.
-    look : Appearance
-        How it looks at first.
+    first : mapping of str to str
+        Its ``segmentColors`` at first.
     colors : tuple of (int or None, RGBA)
         See :attr:`napari_dacapo.viewers.view_state.LayerState.label_colors`;
         none take back those that were given before.
@@ -53,7 +65,7 @@ def set_label_colors(layer: Json, look: Appearance, colors: LabelColors) -> bool
     given_before = layer.pop("segmentDefaultColor", None) is not None
     if not colors:
         if given_before:
-            layer["segmentColors"] = first_label_colors(look)
+            layer["segmentColors"] = dict(first)
         return False
     by_label = dict(colors[:_MAX_COLORS])
     others = by_label.get(None, _WHITE)
@@ -69,7 +81,7 @@ def set_label_colors(layer: Json, look: Appearance, colors: LabelColors) -> bool
 
 
 def label_colors(
-    layer: Mapping[str, Any], look: Appearance, *, others_clear: bool = False
+    layer: Mapping[str, Any], first: Mapping[str, str], *, others_clear: bool = False
 ) -> LabelColors:
     """Return the colours that were chosen for labels; empty if there are none.
 
@@ -77,20 +89,20 @@ def label_colors(
     ----------
     layer : mapping
         A segmentation layer, from wherever.
-    look : Appearance
-        How it looks at first.
+    first : mapping of str to str
+        Its ``segmentColors`` at first.
     others_clear : bool
         Whether labels without a colour are known to be clear.
     """
     found = _colors_in(layer.get("segmentColors"))
     default = _color(layer.get("segmentDefaultColor"))
-    first = _colors_in(first_label_colors(look))
+    unchanged = _colors_in(dict(first))
     if others_clear and found:
         default = _CLEAR
     elif default is None:
-        if not first or found in ({}, first):
+        if not unchanged or found in ({}, unchanged):
             return ()
-        found, default = first | found, _WHITE
+        found, default = unchanged | found, _WHITE
     return (None, default), (0, _CLEAR), *sorted(found.items())
 
 

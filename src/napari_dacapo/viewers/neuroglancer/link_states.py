@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.errors import LinkError
 from napari_dacapo.options import Options
+from napari_dacapo.viewers.neuroglancer.hints import name_volume, read_hints, write_hints
+from napari_dacapo.viewers.neuroglancer.layer_states import layer_states
 from napari_dacapo.viewers.neuroglancer.layers import Json, layer_sources, source_urls
 from napari_dacapo.viewers.neuroglancer.public import public_source
-from napari_dacapo.viewers.neuroglancer.resolving import with_identity
-from napari_dacapo.viewers.neuroglancer.states import new_state
+from napari_dacapo.viewers.neuroglancer.states import new_state, volume_layers
 from napari_dacapo.viewers.neuroglancer.stored_inputs import stored_input
 from napari_dacapo.volumes import Volume
 
@@ -108,6 +109,7 @@ def static_state(
     seen: list[Volume] = []
     refused: list[LinkError] = []
     sources: dict[str, list[Json]] = {}
+    apart: set[str] = set()
     for volume in shown.volumes:
         public = volume
         found = stored_input(volume, store) if volume.source is None else None
@@ -115,15 +117,17 @@ def static_state(
             public = found.volume
             view = view if view is None else found.adapt(view)
             notes += [found.note] if found.note else []
+        slot = volume.identity.slot
         try:
-            public, sources[volume.identity.slot] = public_source(public, options.url_for)
+            sources[slot], is_apart = public_source(public, options.url_for)
+            apart |= {slot} if is_apart else set()
         except LinkError as error:
             refused.append(error)
         seen.append(public)
     if refused:
         reasons = " ".join(dict.fromkeys(error.message for error in refused))
         raise LinkError(reasons, todo=refused[0].todo)
-    state = _state(replace(shown, view=view), seen, sources)
+    state = _state(replace(shown, view=view), seen, sources, apart)
     for layer in state["layers"]:
         _forget_store(layer)
     return state, tuple(notes)
@@ -152,20 +156,31 @@ def _of_layers(layers: Sequence[Any]) -> Shown:
     return Shown(volumes, None, notes)
 
 
-def _state(shown: Shown, volumes: Sequence[Volume], sources: Mapping[str, list[Json]]) -> Json:
+def _state(
+    shown: Shown,
+    volumes: Sequence[Volume],
+    sources: Mapping[str, list[Json]],
+    apart: Collection[str] = (),
+) -> Json:
     if shown.state is None:
-        state = new_state(volumes, lambda volume: sources[volume.identity.slot], view=shown.view)
-        for layer, volume in zip(state["layers"], volumes, strict=True):
-            with_identity(layer, volume)
-        return state
+        return new_state(
+            volumes,
+            lambda volume: sources[volume.identity.slot],
+            apart=lambda volume: volume.identity.slot in apart,
+            view=shown.view,
+        )
     ours = {id(layer): volume for layer, volume in shown.layers}
-    layers = []
+    layers: list[Json] = []
     for old in shown.state.get("layers", ()):
         layer = copy.deepcopy(old)
         known = ours.get(id(old))
+        if known is not None and known.identity.slot in apart:
+            looks = layer_states(old, known)
+            layers += volume_layers(known, sources[known.identity.slot], looks, apart=True)
+            continue
         if known is not None:
             layer["source"] = sources[known.identity.slot]
-            with_identity(layer, known)
+            name_volume(layer, known)
         elif any(url.startswith("python://") for url in source_urls(layer)):
             raise LinkError(
                 f"{layer.get('name')} is in the memory of this process and cannot be linked.",
@@ -177,6 +192,6 @@ def _state(shown: Shown, volumes: Sequence[Volume], sources: Mapping[str, list[J
 
 def _forget_store(layer: Json) -> None:
     """Where a store lies on this machine is nobody's business elsewhere."""
-    for hints in layer.values():
-        if isinstance(hints, dict) and isinstance(hints.get("identity"), dict):
-            hints["identity"]["store"] = ""
+    identity = read_hints(layer).get("identity")
+    if isinstance(identity, dict):
+        write_hints(layer, identity=identity | {"store": ""})

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -32,9 +31,7 @@ _MAX_METADATA_BYTES = 2**20
 _FILES = {"zarr2": ".zarray", "zarr3": "zarr.json"}
 
 
-def public_source(
-    volume: Volume, url_for: Callable[[Path], str | None]
-) -> tuple[Volume, list[Json]]:
+def public_source(volume: Volume, url_for: Callable[[Path], str | None]) -> tuple[list[Json], bool]:
     """Return where everybody can read a volume.
 
     Parameters
@@ -46,11 +43,11 @@ def public_source(
 
     Returns
     -------
-    volume : Volume
-        As the client will see it: channels that lie in chunks of their own
-        become an axis with a slider, for a shader cannot see them together.
     sources : list of dict
         Data sources of the layer.
+    apart : bool
+        Whether the channels of an image lie in chunks of their own, so that a
+        shader cannot see them together.
 
     Raises
     ------
@@ -77,9 +74,10 @@ def public_source(
             f"The url map gives {label} the address {url}, which neuroglancer cannot read.",
             todo=f"Use one of {', '.join(_SCHEMES)}.",
         )
-    seen = _as_seen(volume, source)
+    apart = _are_channels_apart(volume, source)
     suffix = "zarr3" if source.format == "zarr3" else "zarr2"
-    return seen, [{"url": f"{url.rstrip('/')}/|{suffix}:", "transform": _transform(seen, source)}]
+    transform = _transform(volume, source, apart)
+    return [{"url": f"{url.rstrip('/')}/|{suffix}:", "transform": transform}], apart
 
 
 def local_path(url: str, url_map: Mapping[str, str]) -> Path | None:
@@ -106,8 +104,8 @@ def local_path(url: str, url_map: Mapping[str, str]) -> Path | None:
     return None
 
 
-def _as_seen(volume: Volume, source: ArraySource) -> Volume:
-    """Return the volume as the client reads it from the files."""
+def _are_channels_apart(volume: Volume, source: ArraySource) -> bool:
+    """Return whether channels lie in chunks of their own, if the client can read the files."""
     label = volume.identity.label
     if source.format not in _FILES:
         raise LinkError(
@@ -126,10 +124,9 @@ def _as_seen(volume: Volume, source: ArraySource) -> Volume:
     dtype = as_is or volume.dtype.name
     channels = [i for i, name in enumerate(client_axis_names(volume)) if name == "c^"]
     if override(stored, volume.shape, dtype, channels) is not None:
-        return volume
+        return False
     if channels and override(stored, volume.shape, dtype, ()) is not None:
-        names = ["channel^" if name == "c^" else name for name in volume.axis_names]
-        return replace(volume, axis_names=tuple(names), channel_names=())
+        return True
     raise LinkError(
         f"{label} is stored in a way that neuroglancer cannot read itself.",
         todo="Leave the layer out, make a live link, or export it to a plain zarr.",
@@ -168,9 +165,9 @@ def _stored_axis_names(source: ArraySource, rank: int) -> list[str]:
     return names
 
 
-def _transform(volume: Volume, source: ArraySource) -> Json:
+def _transform(volume: Volume, source: ArraySource, apart: bool) -> Json:
     """Return where the array lies: voxel size, and the corner of its first voxel."""
-    names = client_axis_names(volume)
+    names = client_axis_names(volume, channels_apart=apart)
     n_other = len(names) - len(volume.spatial_axes)
     scales: list[list[Any]] = [[1, ""] for _ in range(n_other)]
     scales += [[metres(size), "m"] for size in volume.voxel_size]

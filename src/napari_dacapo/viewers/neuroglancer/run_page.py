@@ -249,12 +249,15 @@ class RunPage:
 
     def _renamed(self, state: Json, slot: str, name: str) -> Json:
         assert self._backend is not None
-        places = {
-            id(layer) for layer, v in self._backend.shown_in(state) if v.identity.slot == slot
-        }
-        layers = [
-            {**layer, "name": name} if id(layer) in places else layer for layer in state["layers"]
-        ]
+        ours = {id(layer): v for layer, v in self._backend.shown_in(state)}
+        layers = []
+        for layer in state["layers"]:
+            volume = ours.get(id(layer))
+            if volume is not None and volume.identity.slot == slot:
+                # Of several channels, each layer goes on saying which one it is.
+                new = str(layer["name"]).replace(volume.identity.label, name, 1)
+                layer = {**layer, "name": new}
+            layers.append(layer)
         return {**state, "layers": layers}
 
     def _only_visible(self, state: Json, slots: Iterable[str]) -> Json:
