@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.errors import ArrayNotFoundError, ConfigNotFoundError, NapariDacapoError
 from napari_dacapo.runs.best import find_best
 from napari_dacapo.runs.score_table import order_parameters
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_dacapo.runs.run import Run
     from napari_dacapo.volumes import Volume
 
-__all__ = ["Selection", "select_volumes"]
+__all__ = ["Selection", "select_asked", "select_volumes"]
 
 # Reading all of a mask to find out whether it is empty must not take long.
 _MAX_READ_BYTES = 64 * 2**20
@@ -68,6 +68,54 @@ def select_volumes(
     if volume is not None:
         chosen.volumes.append(volume)
     return chosen
+
+
+def select_asked(
+    run: Run,
+    *,
+    dataset: str | None = None,
+    iteration: int | None = None,
+    parameters: str | None = None,
+    segmentation: Literal["stored", "computed"] | None = None,
+) -> Selection:
+    """Choose volumes for somebody who says what he wants to see, and means it.
+
+    As :func:`select_volumes`, but what is asked for by name must be there, and
+    parameters that are stored are taken as they are stored, be it an empty
+    segmentation.
+
+    Raises
+    ------
+    ConfigNotFoundError
+        If the run has no such dataset.
+    ArrayNotFoundError
+        If nothing is stored of the iteration, or there is no segmentation of
+        the parameters and none can be computed with them; says what there is.
+    """
+    try:
+        chosen = run.dataset(dataset)
+    except ValueError as error:
+        raise ConfigNotFoundError(str(error)) from error
+    at = _last_iteration(run, chosen.name) if iteration is None else iteration
+    if segmentation is None and at is not None:
+        stored = run.validations.outputs(at, chosen.name)
+        segmentation = "stored" if parameters in stored else None
+    found = select_volumes(run, chosen, iteration, parameters, segmentation)
+    roles = {volume.role for volume in found.volumes}
+    if chosen.split == "train" and (iteration, parameters, segmentation) != (None, None, None):
+        raise ArrayNotFoundError(
+            f"{chosen.name} is a training dataset of run {run.name}, which has no predictions."
+        )
+    if iteration is not None and not roles & {"prediction", "segmentation"}:
+        raise ArrayNotFoundError(_why_not(run, found, "prediction"))
+    if (parameters or segmentation) and "segmentation" not in roles:
+        raise ArrayNotFoundError(_why_not(run, found, "segmentation"))
+    return found
+
+
+def _why_not(run: Run, found: Selection, role: str) -> str:
+    reasons = [reason for reason in found.missing if reason.startswith(role)]
+    return " ".join((f"Run {run.name} does not have what was asked for.", *reasons))
 
 
 def _last_iteration(run: Run, dataset: str) -> int | None:
