@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 from urllib.request import urlopen
 
 import numpy as np
@@ -16,7 +19,7 @@ from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap, DirectLabelColormap
 
-from napari_dacapo import neuroglancer_link, open_link
+from napari_dacapo import neuroglancer_link, open_link, preferences
 from napari_dacapo.cli import main
 from napari_dacapo.errors import LinkError
 from napari_dacapo.runs import open_store
@@ -488,11 +491,9 @@ def test_there_must_be_something_to_link_to() -> None:
 # -- static links --------------------------------------------------------------------------------
 
 
-def test_a_static_link_points_to_the_public_addresses(
-    volumes: list[Volume], store: Store, stores: Path
-) -> None:
+def test_a_static_link_points_to_the_public_addresses(volumes: list[Volume], stores: Path) -> None:
     public = [volume for volume in volumes if volume.role in ("raw", "prediction")]
-    link = links.make_link(public, live=False, url_map={str(stores): PUBLIC}, store=store)
+    link = links.make_link(public, live=False, url_map={str(stores): PUBLIC})
     assert link.url.startswith("https://neuroglancer-demo.appspot.com/#!")
     assert not links.live_links_run()
     assert [layer["source"][0]["url"] for layer in link.state["layers"]] == [
@@ -505,7 +506,7 @@ def test_a_static_link_points_to_the_public_addresses(
     assert str(stores) not in link.url
 
 
-def test_a_static_link_comes_back(volumes: list[Volume], store: Store, stores: Path) -> None:
+def test_a_static_link_comes_back(volumes: list[Volume], stores: Path) -> None:
     viewer = shown([volume for volume in volumes if volume.role == "prediction"])
     viewer.layers[0].contrast_limits = (-0.5, 0.25)
     viewer.scene.camera.zoom = 3.0
@@ -528,21 +529,129 @@ def test_contrast_of_scaled_raw_is_told_in_stored_values(
 ) -> None:
     viewer = shown([volume for volume in volumes if volume.role == "raw"])
     viewer.layers[0].contrast_limits = (0.2, 0.6)
-    link = links.make_link(viewer, live=False, url_map={str(stores): PUBLIC}, store=store)
+    link = links.make_link(viewer, live=False, url_map={str(stores): PUBLIC})
     controls = link.state["layers"][0]["shaderControls"]
     assert controls["contrast_0"]["range"] == [51, 153]
+    # And back: for the run's own raw, and for the array itself.
+    own = open_link(link.url, ViewerModel(), store=store)
+    assert own.layers[0].contrast_limits == pytest.approx([0.2, 0.6])
+    assert own.layers[0].data.dtype == "float64"
+    stored = open_link(link.url, ViewerModel(), url_map={str(stores): PUBLIC})
+    assert stored.layers[0].contrast_limits == pytest.approx([51, 153])
+    assert stored.layers[0].data.dtype == "uint8"
 
 
-def test_layers_without_a_public_address_are_named(
+def test_a_static_link_without_a_viewer_opens_from_the_store_as_the_run_looks(
     volumes: list[Volume], store: Store, stores: Path
 ) -> None:
+    link = links.make_link(volumes[:3], live=False, url_map={str(stores): PUBLIC})
+    assert "range=[0, 255]" in link.state["layers"][0]["shader"]
+    again, first = open_link(link.url, ViewerModel(), store=store), shown(volumes[:3])
+    for layer, other in zip(again.layers, first.layers, strict=True):
+        if hasattr(other, "contrast_limits"):
+            assert layer.contrast_limits == pytest.approx(other.contrast_limits)
+        np.testing.assert_array_equal(np.asarray(layer.data), np.asarray(other.data))
+
+
+def test_a_page_is_linked_to_the_arrays_that_its_layers_are_made_of(
+    volumes: list[Volume], store: Store, stores: Path
+) -> None:
+    with NeuroglancerBackend() as backend:
+        backend.show(volumes[:3])
+        with backend.viewer.txn() as state:
+            state.layers[0].shader_controls = {"contrast_0": {"range": [0.2, 0.6]}}
+        link = links.make_link(backend, live=False, url_map={str(stores): PUBLIC})
+    raw, gt, _ = link.state["layers"]
+    assert raw["source"][0]["url"] == f"{PUBLIC}/data/aniso_val.zarr/raw/|zarr2:"
+    assert raw["shaderControls"]["contrast_0"]["range"] == [51, 153]
+    assert gt["source"][0]["url"] == f"{PUBLIC}/data/aniso_val.zarr/labels/|zarr2:"
+    assert any("the labels that it is made from" in note for note in link.notes)
+
+
+RUNS = [
+    ("pypi-0.3.5", "dist_same_iso0"), ("pypi-0.3.5", "onehot_iso0"), ("pypi-0.3.5", "hot_iso0"),
+    ("pypi-0.3.5", "dist_2d"), ("pypi-0.3.5", "snapshot_nomask"), ("pypi-0.3.5", "simple_split"),
+    ("pypi-0.3.5", "affs_same_iso0"), ("pypi-0.3.5-thresholds", "dist_thr_shim"),
+    ("main", "dist_aniso"), ("main", "snapshot"), ("main", "hot_iso0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("folder", "name"), RUNS)
+def test_every_real_run_can_be_linked_statically(stores: Path, folder: str, name: str) -> None:
+    """Without what is computed here; and stored outputs when they are asked for."""
+    mapped = {str(stores): PUBLIC}
+    store = open_store(stores / folder, path_map={"/nrs/demo/dacapo-data": str(stores / "data")})
+    run = store.run(name)
+    link = links.make_link(
+        run.volumes(segmentation="computed"), live=False, url_map=mapped, without="segmentation"
+    )
+    roles = {layer["name"].split(" · ")[2] for layer in link.state["layers"]}
+    assert roles == {"raw", "gt", "prediction"}
+    link = links.make_link(run.volumes(segmentation="stored"), live=False, url_map=mapped)
+    for layer in link.state["layers"]:
+        url = layer["source"][0]["url"]
+        local = stores / unquote(url.partition("|")[0].removeprefix(PUBLIC + "/"))
+        assert (local / ".zarray").is_file()
+    assert str(stores) not in link.url
+
+
+def test_layers_are_left_out_when_told_to(volumes: list[Volume], stores: Path) -> None:
+    mapped = {str(stores): PUBLIC}
+    viewer = shown(volumes)
+    viewer.add_image(np.zeros((4, 4, 4)), name="mine")
+    link = links.make_link(viewer, live=False, url_map=mapped, without=["segmentation", "mine"])
+    assert [layer["name"].split(" · ")[2] for layer in link.state["layers"]] == [
+        "raw", "gt", "prediction",
+    ]  # fmt: skip
+    private = links.make_link(viewer, live=False, url_map=mapped, without="private")
+    assert private.state["layers"] == link.state["layers"]
+    said = " ".join(private.notes)
+    assert "segmentation is computed here" in said
+    assert "mine · raw · napari layer is computed here" in said
+    label = volumes[0].identity.label
+    live_link = links.make_link(viewer, without=[label, "mask"])
+    assert live_link.state["layers"][0]["name"] == volumes[1].identity.label
+    with NeuroglancerBackend() as backend:
+        backend.show(volumes)
+        page = links.make_link(backend, live=False, url_map=mapped, without=["segmentation"])
+        assert len(page.state["layers"]) == 3
+        page = links.make_link(backend, live=False, url_map=mapped, without=["private"])
+        assert len(page.state["layers"]) == 3
+
+
+def test_what_cannot_be_left_out_is_said(volumes: list[Volume]) -> None:
+    with pytest.raises(LinkError, match=r"no layer 'sgmentation' to leave out.*There is: .*raw"):
+        links.make_link(volumes, without=["sgmentation"])
+    with pytest.raises(LinkError, match="Nothing is left"):
+        links.make_link(volumes[:1], without="raw")
+    with pytest.raises(LinkError, match="has no public address"):
+        links.make_link(volumes[:1], live=False, url_map={}, without="private")
+
+
+@pytest.mark.usefixtures("own_preferences")
+def test_the_url_map_of_the_preferences_is_known_where_napari_is(
+    volumes: list[Volume], stores: Path
+) -> None:
+    preferences.set_url_map({str(stores): PUBLIC})
+    viewer = shown(volumes[:3])
+    with pytest.warns(UserWarning, match="the labels that it is made from"):
+        url = neuroglancer_link(viewer, live=False)
+    assert f"{PUBLIC}/data/aniso_val.zarr/raw/" in unquote(url)
+    again = open_link(url, ViewerModel())
+    assert len(again.layers) == 3
+    with pytest.raises(LinkError, match="no public address"):
+        neuroglancer_link(viewer, live=False, url_map={})
+
+
+def test_layers_without_a_public_address_are_named(volumes: list[Volume], stores: Path) -> None:
     with pytest.raises(LinkError) as refusal:
-        neuroglancer_link(volumes, live=False, url_map={str(stores / "main"): PUBLIC}, store=store)
+        neuroglancer_link(volumes, live=False, url_map={str(stores / "main"): PUBLIC})
     text = str(refusal.value)
     assert "dist_aniso · aniso_val · raw has no public address" in text
     assert "dist_aniso · aniso_val · segmentation is computed here" in text
     assert "· prediction" not in text
     assert "url map" in text
+    assert "--without raw" in text
 
 
 def test_what_the_client_cannot_read_itself_is_refused(stores: Path) -> None:
@@ -733,6 +842,67 @@ def test_command_static(
     error = capsys.readouterr().err
     assert "raw has no public address" in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--iteration", "99"), "none is stored of dataset aniso_val at iteration 99.*10, 20"),
+        (("--parameters", "nonsense"), "segmentation: .*nonsense"),
+        (("--dataset", "nope"), "no dataset 'nope'; there is: aniso_val"),
+        (("--segmentation", "guessed"), "stored or computed"),
+        (("--parameters", "threshold_9", "--segmentation", "stored"), "threshold_9 is not stored"),
+        (("--dataset", "aniso_train", "--iteration", "20"), "training dataset"),
+        (("--without", "sgmentation"), "no layer 'sgmentation'"),
+    ],
+)
+def test_command_says_what_is_not_there(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], asked: tuple[str, ...],
+    said: str,
+) -> None:  # fmt: skip
+    assert run_cli(*arguments, *asked) in (1, 2)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert re.search(said, shown.err), shown.err
+    assert "Error:" not in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_command_leaves_out_and_takes_what_is_stored(
+    arguments: tuple[str, ...], stores: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    public = ("--static", "--url-map", f"{stores}={PUBLIC}")
+    assert run_cli(*arguments, *public) == 1
+    assert "--without segmentation" in capsys.readouterr().err
+    assert run_cli(*arguments, *public, "--without", "segmentation") == 0
+    assert len(read_link(capsys.readouterr().out.strip())["layers"]) == 3
+    assert run_cli(*arguments, *public, "--without", "private") == 0
+    assert len(read_link(capsys.readouterr().out.strip())["layers"]) == 3
+    assert run_cli(*arguments, *public, "--parameters", "threshold_127") == 0
+    said = capsys.readouterr()
+    layers = read_link(said.out.strip())["layers"]
+    assert "20/ds_aniso_val/output/threshold_127" in layers[3]["source"][0]["url"]
+    assert "segmentation: This stored segmentation is empty" in said.err
+
+
+def test_url_maps_of_options_file_and_command_line_add_up(
+    arguments: tuple[str, ...], stores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (tmp_path / "dacapo.yaml").write_text(
+        f"runs_base_dir: {stores / 'main'}\nurl_map:\n  {stores / 'data'}: {PUBLIC}/data\n"
+    )
+    monkeypatch.setenv("DACAPO_OPTIONS_FILE", str(tmp_path / "dacapo.yaml"))
+    more = ("--url-map", f"{stores / 'main'}={PUBLIC}/main")
+    assert run_cli(*arguments, "--static", "--without", "segmentation", *more) == 0
+    url = capsys.readouterr().out.strip()
+    assert len(read_link(url)["layers"]) == 3
+    opened: list[int] = []
+    monkeypatch.setattr(sys.modules["napari_dacapo.cli.opening"], "need_screen", lambda **_: None)
+    window = import_module("napari_dacapo.cli.window")
+    monkeypatch.setattr(window, "show_link", lambda volumes, *_, **__: opened.append(len(volumes)))
+    assert run_cli("open", "--link", url, *more) == 0
+    assert opened == [3]
 
 
 def test_command_live(

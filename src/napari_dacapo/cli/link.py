@@ -13,6 +13,8 @@ from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run
 from napari_dacapo.errors import LinkError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_dacapo.viewers.links import Link
 
 __all__ = ["link"]
@@ -29,7 +31,25 @@ def link(
     ] = None,
     parameters: Annotated[
         str | None,
-        typer.Option(help="Parameters of the segmentation, as named by show or as a number."),
+        typer.Option(
+            help="Parameters of the segmentation: as named by show, then as it is stored; or to "
+            "compute one with, such as threshold_0.2 or bias_0.5."
+        ),
+    ] = None,
+    segmentation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="stored|computed",
+            help="As stored, or computed from the prediction. Default: stored unless empty.",
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE",
+            help="Leave a layer out: raw, gt, prediction, segmentation, or private for all that "
+            "have no public address; may be given several times.",
+        ),
     ] = None,
     prefix: Annotated[
         str | None,
@@ -57,7 +77,7 @@ def link(
             "--url-map",
             metavar="A=URL",
             help="Files under A are at URL for everybody (https://, s3://, gs://); may be given "
-            "several times. Default: url_map of the options file.",
+            "several times. Added to url_map of the options file.",
         ),
     ] = None,
     path_map: PathMapOption = None,
@@ -68,16 +88,36 @@ def link(
     Examples:
       napari-dacapo link my_run --store /nrs/lab/dacapo
       napari-dacapo link my_run --static --url-map /nrs/lab=https://data.example.org/lab
+      napari-dacapo link my_run --static --without segmentation
       napari-dacapo link my_run --static --json state.json
     """
     from napari_dacapo.options import parse_map
+    from napari_dacapo.runs.selection import select_asked
     from napari_dacapo.viewers.links import make_link, stop_live_links
+    from napari_dacapo.viewers.url_maps import known_url_map
 
+    if segmentation not in (None, "stored", "computed"):
+        raise typer.BadParameter("--segmentation is stored or computed.")
     found = find_run(run, store, path_map)
-    volumes = found.volumes(dataset=dataset, iteration=iteration, parameters=parameters)
-    addresses = {**found.store.options.url_map, **parse_map(url_map)}
+    chosen = select_asked(
+        found,
+        dataset=dataset,
+        iteration=iteration,
+        parameters=parameters,
+        segmentation=segmentation,  # type: ignore[arg-type]
+    )
+    if not chosen.volumes:
+        raise LinkError("There is nothing to link to.", todo=" ".join(chosen.missing))
+    addresses = {**known_url_map(), **found.store.options.url_map, **parse_map(url_map)}
+    left_out = without or []
     try:
-        made = make_link(volumes, prefix=prefix, live=live, url_map=addresses, store=found.store)
+        made = make_link(
+            chosen.volumes, prefix=prefix, live=live, url_map=addresses, without=left_out
+        )
+        for volume in chosen.volumes:
+            if volume.role not in left_out:
+                _say(f"{volume.role}: {note}" for note in volume.notes)
+        _say(reason for reason in chosen.missing if reason.partition(":")[0] not in left_out)
         _print(made, json_file)
         if live:
             _wait()
@@ -88,14 +128,18 @@ def link(
 def _print(made: Link, json_file: Path | None) -> None:
     from napari_dacapo.viewers.neuroglancer.link_text import state_file_text
 
-    for note in made.notes:
-        print(note, file=sys.stderr)
+    _say(made.notes)
     if json_file is not None:
         try:
             json_file.write_text(state_file_text(made.state), encoding="utf-8")
         except OSError as error:
             raise LinkError(f"{json_file} cannot be written: {error.strerror}.") from error
     print(made.url, flush=True)
+
+
+def _say(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(note, file=sys.stderr)
 
 
 def _wait() -> None:

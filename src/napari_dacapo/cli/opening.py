@@ -62,7 +62,8 @@ def open_run(
         typer.Option(
             "--url-map",
             metavar="A=URL",
-            help="What a link has at URL lies under A here; may be given several times.",
+            help="What a link has at URL lies under A here; may be given several times. Added to "
+            "url_map of the options file.",
         ),
     ] = None,
     path_map: PathMapOption = None,
@@ -129,10 +130,12 @@ def _open_link(
     screenshot: Path | None,
 ) -> None:
     from napari_dacapo.options import parse_map
-    from napari_dacapo.viewers.links import read_linked
+    from napari_dacapo.viewers.linked import read_linked
+    from napari_dacapo.viewers.url_maps import known_url_map
 
     found = find_store(store, path_map) if store is not None or path_map else None
-    addresses = parse_map(url_map) if url_map else None
+    of_store = {} if found is None else found.options.url_map
+    addresses = {**known_url_map(), **of_store, **parse_map(url_map)}
     _check_picture(screenshot)
     # Before a window opens: a link that cannot be opened is one line, not an empty window.
     volumes, view = read_linked(link, store=found, url_map=addresses)

@@ -15,7 +15,8 @@ from neuroglancer.static_file_server import StaticFileServer
 
 from napari_dacapo.runs import open_store
 from napari_dacapo.viewers.colormaps import COLORMAPS
-from napari_dacapo.viewers.links import make_link, open_link, read_linked, stop_live_links
+from napari_dacapo.viewers.linked import open_link, read_linked
+from napari_dacapo.viewers.links import make_link, stop_live_links
 from napari_dacapo.viewers.napari.backend import NapariBackend
 from napari_dacapo.viewers.neuroglancer import live
 from napari_dacapo.viewers.neuroglancer.backend import NeuroglancerBackend
@@ -419,7 +420,6 @@ def test_an_exported_live_link_opens_in_the_bundled_client(
 def test_an_exported_static_link_opens_in_the_bundled_client(
     page: Page, screenshot: Callable[..., Picture], aniso_volumes: list[Volume], stores: Path
 ) -> None:
-    store = open_store(stores / "main", path_map={"/nrs/demo/dacapo-data": str(stores / "data")})
     raw, prediction = by_role(aniso_volumes, "raw"), by_role(aniso_volumes, "prediction")
     viewer = OwnViewer()
     bare(viewer.link_page)
@@ -427,7 +427,7 @@ def test_an_exported_static_link_opens_in_the_bundled_client(
         with StaticFileServer(str(stores), bind_address="127.0.0.1", daemon=True) as public:
             link = make_link(
                 [raw, prediction], live=False, prefix=viewer.link_prefix,
-                url_map={str(stores): public}, store=store,
+                url_map={str(stores): public},
             )  # fmt: skip
             link.state["layers"][1]["visible"] = False
             view = _opened(link, page, raw, 9)

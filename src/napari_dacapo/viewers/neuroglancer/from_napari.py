@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from napari_dacapo.viewers.view_state import ViewState
 
-__all__ = ["layer_volumes", "with_slots"]
+__all__ = ["FOREIGN", "layer_volumes", "with_slots"]
 
-_FOREIGN = "napari layer"
+#: Variant of the volumes of layers that are the user's own.
+FOREIGN = "napari layer"
 _NAMES = ("z", "y", "x")
 
 
@@ -62,7 +63,7 @@ def with_slots(view: ViewState, volumes: Iterable[Volume]) -> ViewState:
     slots = {
         volume.identity.run: volume.identity.slot
         for volume in volumes
-        if volume.identity.variant == _FOREIGN
+        if volume.identity.variant == FOREIGN
     }
     layers = tuple(
         replace(state, slot=slots[state.name]) if not state.slot and state.name in slots else state
@@ -100,7 +101,7 @@ def _own_volume(layer: Layer) -> Volume:
         tuple(f"axis{i}^" for i in range(arrays[0].ndim - n_spatial)) + names,
         tuple(scale),
         tuple(corner),
-        Identity(layer.name, "", "segmentation" if is_labels else "raw", variant=_FOREIGN),
+        Identity(layer.name, "", "segmentation" if is_labels else "raw", variant=FOREIGN),
         kind="labels" if is_labels else "image",
         value_range=None if is_labels else tuple(float(v) for v in layer.contrast_limits),  # type: ignore[arg-type]
     )

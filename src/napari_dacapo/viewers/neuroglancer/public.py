@@ -59,14 +59,14 @@ def public_source(volume: Volume, url_for: Callable[[Path], str | None]) -> tupl
     if source is None:
         raise LinkError(
             f"{label} is computed here and has no public address.",
-            todo="Leave the layer out, make a live link, or export it to a zarr at a public place.",
+            todo=f"{_without(volume)}, make a live link, or export it to a zarr at a public place.",
         )
     url = url_for(source.path)
     if url is None:
         raise LinkError(
             f"{label} has no public address: {source.path} is in no folder of the url map.",
-            todo="Add its folder to the url map, as /local/folder=https://… (or s3://, gs://), "
-            "leave the layer out, or make a live link.",
+            todo="Add its folder to the url map, as /local/folder=https://… (or s3://, gs://). Or: "
+            f"{_without(volume)}, or make a live link.",
             path=source.path,
         )
     if not url.startswith(_SCHEMES):
@@ -110,12 +110,12 @@ def _are_channels_apart(volume: Volume, source: ArraySource) -> bool:
     if source.format not in _FILES:
         raise LinkError(
             f"{label} is an N5 array, which cannot be put in its place by a link.",
-            todo="Leave the layer out, make a live link, or export it to zarr.",
+            todo=f"{_without(volume)}, make a live link, or export it to zarr.",
         )
     if volume.dtype.kind == "b" or volume.dtype.name in ("float16", "float64"):
         raise LinkError(
             f"{label} has elements of type {volume.dtype}, which neuroglancer cannot read itself.",
-            todo="Leave the layer out, make a live link, or export it as uint8 or float32.",
+            todo=f"{_without(volume)}, make a live link, or export it as uint8 or float32.",
         )
     stored = _metadata(source)
     override = override_v3 if source.format == "zarr3" else override_v2
@@ -129,8 +129,14 @@ def _are_channels_apart(volume: Volume, source: ArraySource) -> bool:
         return True
     raise LinkError(
         f"{label} is stored in a way that neuroglancer cannot read itself.",
-        todo="Leave the layer out, make a live link, or export it to a plain zarr.",
+        todo=f"{_without(volume)}, make a live link, or export it to a plain zarr.",
     )
+
+
+def _without(volume: Volume) -> str:
+    """Return how a layer is left out."""
+    name = volume.identity.role if volume.identity.dataset else volume.identity.label
+    return f"Leave it out (a tick in the dock, without={name!r} in Python, --without {name})"
 
 
 def _metadata(source: ArraySource) -> dict[str, Any]:

@@ -7,6 +7,7 @@ that the user gave, the second only names things.
 
 from __future__ import annotations
 
+import re
 import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from napari_dacapo.viewers.neuroglancer.channels import layer_channel
 from napari_dacapo.viewers.neuroglancer.hints import identity_in, named_as
 from napari_dacapo.viewers.neuroglancer.layers import source_urls
 from napari_dacapo.viewers.neuroglancer.public import local_path
+from napari_dacapo.viewers.neuroglancer.stored_inputs import StoredInput, stored_input
 from napari_dacapo.volumes import Identity
 
 if TYPE_CHECKING:
@@ -24,16 +26,23 @@ if TYPE_CHECKING:
 
     from napari_dacapo.runs import Store
     from napari_dacapo.viewers.neuroglancer.server import VolumeServer
+    from napari_dacapo.viewers.view_state import LayerState
     from napari_dacapo.volumes import Volume
 
 __all__ = ["Resolver", "apart", "remember_server"]
 
+_SERVED = re.compile(r"https?://[^/]+/[\w-]{43}/[0-9a-f]{20}/[0-9a-f]{20}/")
 _SERVERS: weakref.WeakSet[VolumeServer] = weakref.WeakSet()
 
 
 def remember_server(server: VolumeServer) -> None:
     """Let links into a server of this process be opened in this process."""
     _SERVERS.add(server)
+
+
+def _is_served(url: str) -> bool:
+    """Whether a server of this package, be it gone or elsewhere, gave a source its address."""
+    return _SERVED.match(url) is not None
 
 
 def apart(
@@ -74,6 +83,7 @@ class Resolver:
     def __init__(self, url_map: Mapping[str, str], store: Store | None = None) -> None:
         self._url_map = url_map
         self._store = store
+        self._stand_ins: dict[int, StoredInput] = {}
 
     def volume(self, layer: Mapping[str, Any]) -> Volume | None:
         """Return the volume that a layer means; None if it is not of an array.
@@ -99,8 +109,23 @@ class Resolver:
             if path is not None:
                 return _open(path, identity, layer)
         if self._store is not None and identity is not None and _may_be_stored(identity):
-            return _from_store(self._store, identity)
+            volume = _from_store(self._store, identity)
+            stand_in = None if any(map(_is_served, urls)) else stored_input(volume)
+            if stand_in is not None:
+                self._stand_ins[id(layer)] = stand_in
+            return volume
         raise _out_of_reach(layer, urls[0])
+
+    def restored(
+        self,
+        looks: Sequence[LayerState],
+        layers: Sequence[tuple[Mapping[str, Any], Volume]],
+    ) -> tuple[LayerState, ...]:
+        """Return looks for what is shown here in the place of stored arrays that were linked."""
+        for layer, volume in layers:
+            if id(layer) in self._stand_ins:
+                looks = self._stand_ins[id(layer)].restore(looks, volume.identity.slot)
+        return tuple(looks)
 
 
 def _may_be_stored(identity: Identity) -> bool:
