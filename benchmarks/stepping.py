@@ -41,13 +41,19 @@ def look_alike(viewer: Any, layers: Iterable[Any], load: Callable[[Path], Any]) 
     """Add the same layers over other arrays: what is drawn, and how, is the same."""
     from napari.layers import Layer
 
+    from napari_dacapo.viewers.napari.layers import METADATA_KEY
+    from napari_dacapo.viewers.napari.legend import update_legend
+
     for layer in layers:
         _, settings, kind = layer.as_layer_data_tuple()
-        path = layer.metadata["napari-dacapo"]["source"]
-        alike = Layer.create(load(Path(path)), {**settings, "metadata": {}}, kind)
+        said = layer.metadata[METADATA_KEY]
+        settings = {**settings, "metadata": {METADATA_KEY: said}}
+        alike = Layer.create(load(Path(said["source"])), settings, kind)
         if kind == "labels":
             alike.contour = layer.contour  # which layer data cannot say
         viewer.add_layer(alike)
+    viewer.canvas.overlays.scale_bar.visible = True
+    update_legend(viewer)
 
 
 def measure() -> Iterable[Row]:

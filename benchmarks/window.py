@@ -22,13 +22,16 @@ def new_viewer() -> Any:
 
 
 def draw(viewer: Any) -> None:
-    """Draw what is shown and wait until it is drawn."""
+    """Wait until what is shown is drawn: once, as it is drawn for a user."""
     from qtpy.QtWidgets import QApplication
 
-    QApplication.processEvents()
     canvas = viewer.window._qt_viewer.canvas._scene_canvas
-    canvas.native.repaint()
-    QApplication.processEvents()
+    drawn: list[Any] = []
+    canvas.events.draw.connect(drawn.append)
+    canvas.update()  # Qt makes one of several requests
+    while not drawn:
+        QApplication.processEvents()
+    canvas.events.draw.disconnect(drawn.append)
 
 
 def step_times(viewer: Any, axis: int, steps: Iterable[int]) -> list[float]:

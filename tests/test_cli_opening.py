@@ -6,14 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import zarr
 from imageio.v3 import imread
+from napari.utils.notifications import notification_manager, show_console_notification, show_info
 
 from napari_dacapo import cli
-from napari_dacapo.cli import opening, screen
+from napari_dacapo.cli import screen, window
 from napari_dacapo.errors import UnsupportedError
 from napari_dacapo.runs import open_store
 from napari_dacapo.viewers.links import make_link
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ANISO = ("dist_aniso", "--store")
+SHIM = ("dist_thr_shim", "--store")
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -38,10 +41,10 @@ def _no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
 
 
+@pytest.mark.usefixtures("_no_screen")
 def test_what_is_not_there_is_said_before_a_window_opens(
-    capsys: pytest.CaptureFixture[str], stores: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], stores: Path
 ) -> None:
-    monkeypatch.setattr(opening, "_show", lambda *arguments: pytest.fail("a window opened"))
     store = stores / "main"
     line = error_of(capsys, "open", *ANISO, store, "--dataset", "west")
     assert "'west'" in line
@@ -55,19 +58,135 @@ def test_what_is_not_there_is_said_before_a_window_opens(
     assert "dist_anis" in line
 
 
-def test_wishes_arrive_where_the_run_is_shown(
-    stores: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("_no_screen")
+@pytest.mark.parametrize(
+    ("wishes", "said"),
+    [
+        (("--parameters", "bogus"), "'bogus'"),
+        (("--parameters", "bogus"), "threshold_-0.2, threshold_0.0, threshold_0.2"),
+        (("--parameters", "bogus", "--segmentation", "computed"), "'bogus'"),
+        (("--parameters", "0.7", "--segmentation", "stored"), "threshold_0.7 is not stored"),
+        (("--dataset", "iso0_train", "--parameters", "0.2"), "iso0_train"),
+        (("--dataset", "iso0_train", "--iteration", "30"), "iso0_train"),
+    ],
+)
+def test_a_segmentation_that_cannot_be_had_is_said_before_a_window_opens(
+    capsys: pytest.CaptureFixture[str], stores: Path, wishes: tuple[str, ...], said: str
 ) -> None:
-    shown: list[object] = []
-    monkeypatch.setattr(opening, "_show", lambda *arguments: shown.extend(arguments))
-    monkeypatch.setattr(opening, "need_screen", lambda **arguments: None)
-    wishes = ["--dataset", "aniso_val", "--iteration", "10", "--segmentation", "stored"]
-    with pytest.raises(SystemExit) as left:
-        cli.main(["open", *ANISO, str(stores / "main"), *wishes, "--parameters", "threshold_127"])
-    assert left.value.code == 0
-    run, *rest = shown
-    assert run.name == "dist_aniso"  # type: ignore[attr-defined]
-    assert rest == ["aniso_val", 10, "threshold_127", "stored", None]
+    store = stores / "pypi-0.3.5-thresholds"
+    path_map = f"/nrs/demo/dacapo-data={stores / 'data'}"
+    line = error_of(capsys, "open", *SHIM, store, "--path-map", path_map, *wishes)
+    assert said in line
+    assert "screen" not in line
+
+
+@pytest.mark.usefixtures("_no_screen")
+def test_a_run_with_nothing_to_show_says_why_once(
+    capsys: pytest.CaptureFixture[str], stores: Path
+) -> None:
+    line = error_of(capsys, "open", "never_trained", "--store", stores / "main")
+    assert line.count("/nrs/demo/dacapo-data/iso0_val_a.zarr/raw") == 1
+
+
+@pytest.mark.usefixtures("_no_screen")
+def test_an_iteration_that_only_some_datasets_have_can_be_asked_for(
+    capsys: pytest.CaptureFixture[str], stores: Path
+) -> None:
+    arguments = ("open", "hot_iso0", "--store", stores / "main", "--iteration")
+    assert "There is no screen" in error_of(capsys, *arguments, 10)
+    assert "Validated iterations: 10." in error_of(capsys, *arguments, 20)
+
+
+@pytest.mark.usefixtures("_no_screen")
+@pytest.mark.parametrize(
+    ("name", "said"), [("", "is a folder"), ("x.jpgfoo", ".png"), ("picture", ".png")]
+)
+def test_pictures_are_png_files(
+    capsys: pytest.CaptureFixture[str], stores: Path, tmp_path: Path, name: str, said: str
+) -> None:
+    picture = tmp_path / name
+    line = error_of(capsys, "open", *ANISO, stores / "main", "--screenshot", picture)
+    assert str(picture) in line
+    assert said in line
+    line = error_of(capsys, "demo", "--screenshot", picture)
+    assert said in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.window
+@pytest.mark.skipif(
+    os.environ.get("QT_QPA_PLATFORM") == "offscreen", reason="Qt offscreen has no OpenGL"
+)
+class TestInAWindow:
+    """The whole way, with a look at the layers when the picture is taken."""
+
+    @pytest.fixture
+    def photographed(self, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+        shown: list[dict[str, Any]] = []
+        save = window.save_picture
+
+        def look_and_save(viewer: Any, path: Path) -> None:
+            for layer in viewer.layers:
+                said = layer.metadata["napari-dacapo"]
+                shown.append({**said, "elements": np.asarray(layer.data)})
+            save(viewer, path)
+
+        monkeypatch.setattr(window, "save_picture", look_and_save)
+        return shown
+
+    @pytest.mark.parametrize(
+        ("wishes", "threshold", "variant"),
+        [
+            (("--parameters", "0.2"), 0.2, "stored"),
+            (("--parameters", "0.7"), 0.7, "computed"),
+            (("--parameters", "threshold_0.2", "--segmentation", "computed"), 0.2, "computed"),
+        ],
+    )
+    def test_wishes_arrive_on_screen(
+        self,
+        photographed: list[dict[str, Any]],
+        stores: Path,
+        tmp_path: Path,
+        wishes: tuple[str, ...],
+        threshold: float,
+        variant: str,
+    ) -> None:
+        store, picture = stores / "pypi-0.3.5-thresholds", tmp_path / "picture.PNG"
+        asked = ("--dataset", "iso0_val_b", "--iteration", "90", *wishes)
+        with pytest.raises(SystemExit) as left:
+            cli.main(["open", *SHIM, str(store), *asked, "--screenshot", str(picture)])
+        assert left.value.code == 0
+        assert imread(picture).shape[0] >= 800
+        *_, prediction, segmentation = photographed
+        assert (segmentation["iteration"], segmentation["variant"]) == (90, variant)
+        folder = store / "dist_thr_shim/validation.zarr/90/ds_iso0_val_b"
+        stored = zarr.open_array(folder / "prediction", mode="r")[0]
+        np.testing.assert_array_equal(prediction["elements"], stored)
+        expected = stored > threshold
+        if variant == "stored":
+            expected = zarr.open_array(folder / f"output/threshold_{threshold}", mode="r")[0]
+        np.testing.assert_array_equal(segmentation["elements"] > 0, expected > 0)
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+    def test_a_picture_that_cannot_be_written_is_one_line(
+        self, capsys: pytest.CaptureFixture[str], stores: Path, tmp_path: Path
+    ) -> None:
+        picture = tmp_path / "picture.png"
+        picture.symlink_to("/dev/full")
+        line = error_of(capsys, "open", *ANISO, stores / "main", "--screenshot", picture)
+        assert line == f"napari-dacapo: {picture} cannot be written: No space left on device."
+
+
+def test_napari_leaves_the_console_to_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    console = notification_manager.notification_ready
+    console.connect(show_console_notification)
+    try:
+        with window.quiet_console():
+            show_info("said by the command")
+        show_info("said by napari")
+    finally:
+        console.disconnect(show_console_notification)
+    assert capsys.readouterr().out == "INFO: said by napari\n"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import zarr
+from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
+import napari_dacapo
 from napari_dacapo.reader import get_reader, read_run
 
 if TYPE_CHECKING:
@@ -64,6 +66,50 @@ def test_a_run_becomes_layers(demo_store: Path) -> None:
     assert said() == ""
 
 
+def look(keywords: dict[str, Any]) -> dict[str, Any]:
+    return {name: keywords[name] for name in ("name", "visible", "blending")}
+
+
+@pytest.mark.parametrize("run", ["mito_distance", "cell_affinities"])
+def test_layers_are_those_of_add_run(demo_store: Path, run: str) -> None:
+    viewer = ViewerModel()
+    shown = napari_dacapo.add_run(viewer, napari_dacapo.open_store(demo_store).run(run))
+    read_layers = [keywords for _, keywords, _ in read(demo_store / run)]
+    assert [look(keywords) for keywords in read_layers] == [
+        {"name": layer.name, "visible": layer.visible, "blending": str(layer.blending)}
+        for layer in shown
+    ]
+
+
+def test_gt_does_not_cover_the_rest_where_nobody_makes_it_a_line(demo_store: Path) -> None:
+    for name in ("mito_distance", "cell_affinities"):
+        for _, keywords, kind in read(demo_store / name):
+            if kind == "labels":
+                assert keywords["opacity"] < 0.5
+    gt = next(k for _, k, _ in read(demo_store / "cell_affinities") if k["name"].endswith("gt"))
+    colors = {tuple(color) for color in gt["colormap"].map(np.arange(1, 20, dtype="u8"))}
+    assert len(colors) > 10, "cells cannot be told apart"
+
+
+def test_missing_parts_go_with_the_layers(demo_store: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(demo_store, store)
+    shutil.rmtree(store / "mito_distance/validation.zarr/inputs/val_west/gt")
+    (_, raw, _), *others = read(store / "mito_distance")
+    assert [k["metadata"]["napari-dacapo"]["role"] for _, k, _ in others] == [
+        "prediction", "segmentation"
+    ]  # fmt: skip
+    (reason,) = raw["metadata"]["napari-dacapo"]["run_notes"]
+    assert reason.startswith("gt: ")
+
+
+def test_a_run_with_nothing_to_show_is_a_warning(stores: Path) -> None:
+    assert read(stores / "pypi-0.3.5" / "dist_aniso") == [(None,)]
+    assert "dist_aniso has nothing to show" in said()
+    assert "/nrs/demo/dacapo-data/aniso_val.zarr" in said()
+    assert "validations failed" in said()
+
+
 def test_a_store_opens_the_run_that_changed_last_and_says_so(
     demo_store: Path, tmp_path: Path
 ) -> None:
@@ -85,13 +131,13 @@ def test_broken_runs_are_a_notification(demo_store: Path, tmp_path: Path) -> Non
     shutil.copytree(demo_store / "configs", tmp_path / "configs")
     (tmp_path / "mito_distance" / "checkpoints").mkdir(parents=True)
     (tmp_path / "configs" / "runs" / "mito_distance.yaml").write_bytes(b"a: [")
-    assert read(tmp_path / "mito_distance") == []
+    assert read(tmp_path / "mito_distance") == [(None,)]
     assert "mito_distance.yaml" in said()
 
 
 def test_an_empty_store_is_a_notification(tmp_path: Path) -> None:
     (tmp_path / "configs" / "runs").mkdir(parents=True)
-    assert read(tmp_path) == []
+    assert read(tmp_path) == [(None,)]
     assert "No run" in said()
 
 

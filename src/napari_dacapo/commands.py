@@ -27,6 +27,7 @@ __all__ = [
     "sample_mito_distance",
     "save_neuroglancer_state",
     "show_runs",
+    "toggle_legend",
 ]
 
 
@@ -110,6 +111,13 @@ def open_neuroglancer_link(viewer: napari.viewer.Viewer) -> None:
         Where it opens; the dock "Runs" has the field to paste into.
     """
     _link_page(viewer).link.setFocus()
+
+
+def toggle_legend() -> None:
+    """Show or hide the words on the canvas that say what is on screen, in all windows."""
+    from napari_dacapo import preferences
+
+    preferences.set_legend(not preferences.legend())
 
 
 def _link_page(viewer: napari.viewer.Viewer) -> LinkPanel:

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from os import PathLike
 
 __all__ = [
+    "AnalysisError",
     "ArrayFormatError",
     "ArrayNotFoundError",
     "BrokenFileError",
+    "CancelledError",
     "CheckpointError",
     "ConfigNotFoundError",
     "LinkError",
@@ -23,6 +25,7 @@ __all__ = [
     "PredictionError",
     "ReadOnlyError",
     "RunNotFoundError",
+    "SelectionError",
     "StoreNotFoundError",
     "UnsafeFileError",
     "UnsupportedError",
@@ -71,6 +74,10 @@ class RunNotFoundError(ConfigNotFoundError):
     """The store has no run of that name."""
 
 
+class SelectionError(NapariDacapoError, ValueError):
+    """A run has no dataset, iteration or parameters of that name."""
+
+
 class BrokenFileError(NapariDacapoError, ValueError):
     """A file is truncated, torn, or not what its name says."""
 
@@ -97,6 +104,14 @@ class ReadOnlyError(NapariDacapoError, PermissionError):
     """A writing method of a store was called; stores are never written."""
 
     __str__ = Exception.__str__
+
+
+class AnalysisError(NapariDacapoError, RuntimeError):
+    """A post-processing could not be carried out."""
+
+
+class CancelledError(NapariDacapoError):
+    """Work was given up because nobody waits for it."""
 
 
 class CheckpointError(NapariDacapoError, ValueError):

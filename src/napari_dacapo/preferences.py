@@ -19,11 +19,13 @@ __all__ = [
     "default_store",
     "follow_interval",
     "forget_store",
+    "legend",
     "path_map",
     "recent_stores",
     "remember_store",
     "set_backend",
     "set_columns",
+    "set_legend",
     "set_path_map",
     "set_url_map",
     "url_map",
@@ -118,6 +120,16 @@ def columns() -> tuple[str, ...]:
 def set_columns(keys: Iterable[str]) -> None:
     """Keep the choice of columns; none: as many as fit."""
     _set("display", "columns", ",".join(keys))
+
+
+def legend() -> bool:
+    """Return whether words on the canvas say what is on screen."""
+    return bool(_get("display", "legend", True))
+
+
+def set_legend(wanted: bool) -> None:
+    """Show or hide the words on the canvas, in all windows."""
+    _set("display", "legend", wanted)
 
 
 def follow_interval() -> float:

@@ -6,14 +6,16 @@ napari offers every dropped folder to every reader of folders, so the decision
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_dacapo.runs import Run, Store
     from napari_dacapo.viewers.napari.layers import LayerData
+    from napari_dacapo.volumes import Volume
 
 __all__ = ["get_reader", "read_run"]
 
@@ -22,7 +24,7 @@ SLOW = 128**3
 """Voxels up to which a watershed is computed while napari waits for the layers."""
 
 
-def get_reader(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | None:
+def get_reader(path: str | Sequence[str]) -> Callable[[str], list[Any]] | None:
     """Return a reader if the path is a run, a store or a ``validation.zarr``.
 
     Parameters
@@ -54,7 +56,7 @@ def is_ours(path: Path) -> bool:
         return False
 
 
-def read_layers(path: str) -> list[LayerData]:
+def read_layers(path: str) -> list[LayerData] | list[tuple[None]]:
     """Read a run, or the run of a store that changed last.
 
     Parameters
@@ -65,15 +67,15 @@ def read_layers(path: str) -> list[LayerData]:
     Returns
     -------
     list of tuple
-        Layer data, as napari wants it; empty if there is nothing to show,
-        after a notification that says why.
+        Layer data, as napari wants it; ``[(None,)]``, which is napari's word
+        for no layer, if there is nothing to show, after a notification that
+        says why.
     """
-    from napari.utils.notifications import show_info, show_warning
-
     from napari_dacapo.errors import NapariDacapoError
     from napari_dacapo.options import locate_store
     from napari_dacapo.preferences import usable_path_map
     from napari_dacapo.runs import open_store
+    from napari_dacapo.viewers.napari.notifications import show_info, show_warning
 
     try:
         name = locate_store(path).run_name
@@ -89,7 +91,7 @@ def read_layers(path: str) -> list[LayerData]:
         return _layers(store, name)
     except (NapariDacapoError, OSError) as error:
         show_warning(str(error))
-        return []
+        return [(None,)]
 
 
 def read_run(path: Path, name: str) -> list[LayerData]:
@@ -133,27 +135,25 @@ def latest_run(store: Store) -> str:
 
 
 def _layers(store: Store, name: str) -> list[LayerData]:
-    from napari.utils.notifications import show_info
-
-    from napari_dacapo.viewers.napari.layers import layer_data
+    from napari_dacapo.runs.selection import volumes_to_show
+    from napari_dacapo.viewers.napari.caretaker import await_in_current_viewer
+    from napari_dacapo.viewers.napari.layers import stack_layer_data
+    from napari_dacapo.viewers.napari.notifications import show_info
 
     run = store.run(name)
-    layers: list[LayerData] = []
-    for volume in run.volumes():
-        if _takes_long(run, volume.identity.variant, volume.shape):
-            show_info(
-                f"The segmentation of {name} takes a while to compute and was left out: "
-                "open the run from Plugins › DaCapo runs › Runs, which computes it aside."
-            )
-            continue
-        layers += layer_data(volume)
+    chosen = volumes_to_show(run)
+    volumes = [volume for volume in chosen.volumes if not _takes_long(run, volume)]
+    if len(volumes) < len(chosen.volumes):
+        show_info(
+            f"The segmentation of {name} takes a while to compute and was left out: "
+            "open the run from Plugins › DaCapo runs › Runs, which computes it aside."
+        )
+    layers = [layer for data in stack_layer_data(volumes, chosen.missing) for layer in data]
+    await_in_current_viewer(layers)
     return layers
 
 
-def _takes_long(run: Run, variant: str, shape: tuple[int, ...]) -> bool:
+def _takes_long(run: Run, volume: Volume) -> bool:
     """Whether napari, which waits for a reader's layers, would stand still for long."""
-    voxels = 1
-    for n in shape:
-        voxels *= n
     watershed = run.config.task_config.kind == "affinities"
-    return variant == "computed" and watershed and voxels > SLOW
+    return volume.identity.variant == "computed" and watershed and prod(volume.shape) > SLOW

@@ -17,13 +17,13 @@ import tempfile
 from contextlib import suppress
 from importlib.resources import files
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from platformdirs import user_cache_path
 
 from napari_dacapo.errors import BrokenFileError, NapariDacapoError, RunNotFoundError
 
-__all__ = ["SAMPLES", "unpack_sample", "unpack_store"]
+__all__ = ["SAMPLES", "is_sample_store", "unpack_sample", "unpack_store"]
 
 SAMPLES = ("mito_distance", "cell_affinities")
 _NAME = "samples"  # what lists of stores show
@@ -80,8 +80,7 @@ def unpack_store(*, cache: Path | None = None) -> Path:
     """
     packed = files("napari_dacapo").joinpath("data", _ARCHIVE).read_bytes()
     version = hashlib.sha256(packed).hexdigest()[:12]
-    folder = cache or user_cache_path("napari-dacapo", appauthor=False)
-    store = folder / f"samples-{version}" / _NAME
+    store = (cache or _cache()) / f"samples-{version}" / _NAME
     if _is_whole(store):
         return store
     try:
@@ -99,6 +98,16 @@ def unpack_store(*, cache: Path | None = None) -> Path:
             path=store,
         ) from error
     return store
+
+
+def is_sample_store(path: str) -> bool:
+    """Tell whether a path is that of sample runs in the user's cache directory, of any version."""
+    parts = PurePath(path)
+    return parts.name == _NAME and parts.parent.parent == _cache()
+
+
+def _cache() -> Path:
+    return user_cache_path("napari-dacapo", appauthor=False)
 
 
 def _is_whole(store: Path) -> bool:

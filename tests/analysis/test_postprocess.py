@@ -233,7 +233,7 @@ def test_one_plane_of_a_watershed_computes_the_block_once(
         calls.append(bias)
         return watershed(affinities, offsets, bias)
 
-    monkeypatch.setattr(postprocess.methods, "watershed", counted)
+    monkeypatch.setattr(postprocess, "watershed", counted)
     folder = stores / AFFS_RUNS[0] / "validation.zarr" / "60" / "ds_iso0_val_a"
     segmentation = segment(_prediction(folder / "prediction"), AFFINITIES)
     assert calls == []

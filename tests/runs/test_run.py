@@ -18,6 +18,8 @@ from napari_dacapo.errors import (
     RunNotFoundError,
 )
 from napari_dacapo.runs import Run, Store, open_store
+from napari_dacapo.runs.datasets import SAMPLE_NOTE
+from napari_dacapo.samples import unpack_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +134,16 @@ def test_copies_serve_where_originals_are_out_of_reach(
     assert volume.offset == ((1120, 768, 408) if role == "raw" else (1200, 800, 440))
     assert "copy" in volume.notes[-1]
     assert volume.identity.role == role
+
+
+def test_copies_in_the_samples_ask_for_no_path_map(tmp_path: Path) -> None:
+    # Nobody but their maker has the originals.
+    store = unpack_store()
+    notes = [volume.notes for volume in open_store(store).run("mito_distance").volumes()[:2]]
+    assert notes == [(SAMPLE_NOTE,)] * 2
+    shutil.copytree(store, tmp_path / "mine")
+    raw = open_store(tmp_path / "mine").run("mito_distance").dataset().raw
+    assert "path map" in raw.notes[0]
 
 
 def test_the_defect_of_0_3_5_is_repaired(stores: Path, copy_run: Callable[..., Path]) -> None:
@@ -262,6 +274,26 @@ def test_a_threshold_that_is_not_stored_is_computed(open_real: Callable[..., Sto
     *_, prediction, segmentation = run.volumes(iteration=90, parameters="threshold_0.1")
     assert segmentation.identity.variant == "computed"
     np.testing.assert_array_equal(np.asarray(segmentation.data), np.asarray(prediction.data) > 0.1)
+
+
+def test_numbers_name_stored_parameters(open_real: Callable[..., Store], stores: Path) -> None:
+    run = open_real("pypi-0.3.5-thresholds").run("dist_thr_shim")
+    *_, segmentation = run.volumes(iteration=90, parameters="0.2")
+    path = stores / "pypi-0.3.5-thresholds/dist_thr_shim/validation.zarr/90/ds_iso0_val_a/output"
+    np.testing.assert_array_equal(np.asarray(segmentation.data), _read(path / "threshold_0.2"))
+    assert segmentation.identity.variant == "stored"
+    *_, computed = run.volumes(iteration=90, parameters="0.7", segmentation="computed")
+    assert computed.identity.parameters == "threshold_0.7"
+
+
+def test_why_parameters_are_missing_is_said(open_real: Callable[..., Store]) -> None:
+    run = open_real("pypi-0.3.5-thresholds").run("dist_thr_shim")
+    wanted = {"iteration": 90, "parameters": "threshold_0.7", "segmentation": "stored"}
+    assert [volume.role for volume in run.volumes(**wanted)] == ["raw", "gt", "prediction"]
+    (reason,) = run.missing(**wanted)
+    assert "threshold_0.7 is not stored" in reason
+    assert "threshold_0.2" in reason
+    assert run.missing(iteration=90) == []
 
 
 def test_what_is_not_there_is_said(open_real: Callable[..., Store]) -> None:

@@ -847,8 +847,8 @@ def test_command_static(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (("--iteration", "99"), "none is stored of dataset aniso_val at iteration 99.*10, 20"),
-        (("--parameters", "nonsense"), "segmentation: .*nonsense"),
+        (("--iteration", "99"), "not validated at iteration 99.*10, 20"),
+        (("--parameters", "nonsense"), "no parameters 'nonsense'"),
         (("--dataset", "nope"), "no dataset 'nope'; there is: aniso_val"),
         (("--segmentation", "guessed"), "stored or computed"),
         (("--parameters", "threshold_9", "--segmentation", "stored"), "threshold_9 is not stored"),

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from napari_dacapo.viewers.selection import (
     Offer,
+    SegmentationSource,
     Selection,
     nearest,
     resolve,
@@ -20,7 +21,7 @@ OFFER = Offer(
     datasets=("val_a", "val_b", "train"),
     training=frozenset({"train"}),
     iterations=(20, 40, 60),
-    computable=True,
+    method="threshold",
     first_dataset="val_a",
     last_iteration=60,
 ).with_outputs("val_a", 60, ("threshold_127",))
@@ -41,9 +42,46 @@ def test_what_the_run_lacks_is_replaced() -> None:
     assert resolve(wanted, OFFER) == Selection("run", "val_a", 60)
 
 
-def test_computing_goes_on_where_parameters_are_missing() -> None:
-    wanted = Selection("run", "val_a", 60, "threshold_0", "computed")
+@pytest.mark.parametrize("parameters", ["bogus", WATERSHED, ""])
+def test_computing_goes_on_where_parameters_are_missing(parameters: str) -> None:
+    wanted = Selection("run", "val_a", 60, parameters, "computed")
     assert resolve(wanted, OFFER) == Selection("run", "val_a", 60, None, "computed")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "segmentation", "found", "label"),
+    [
+        ("threshold_0.7", "computed", "threshold_0.7", "computed: threshold 0.7"),
+        ("0.7", "computed", "threshold_0.7", "computed: threshold 0.7"),
+        ("127", "stored", "threshold_127", "stored: threshold 127"),
+        ("127.0", None, "threshold_127", "automatic: threshold 127"),
+        ("threshold_127", None, "threshold_127", "automatic: threshold 127"),
+        ("0.7", None, "threshold_0.7", "automatic: threshold 0.7"),
+        (None, "stored", None, "stored"),
+    ],
+)
+def test_parameters_are_kept_with_and_without_a_source(
+    parameters: str | None,
+    segmentation: SegmentationSource | None,
+    found: str | None,
+    label: str,
+) -> None:
+    wanted = Selection("run", "val_a", 60, parameters, segmentation)
+    selection = resolve(wanted, OFFER)
+    assert selection == Selection("run", "val_a", 60, found, segmentation)
+    choices = segmentation_choices(selection, OFFER)
+    assert [choice.label for choice in choices if choice.matches(selection)] == [label]
+
+
+def test_what_is_stored_cannot_be_asked_for_where_nothing_is() -> None:
+    offer = OFFER.with_outputs("val_b", 20, ())
+    wanted = Selection("run", "val_b", 20, None, "stored")
+    assert resolve(wanted, offer) == Selection("run", "val_b", 20)
+
+
+def test_parameters_are_none_where_nothing_is_predicted() -> None:
+    wanted = Selection("run", "train", None, "0.7", "computed")
+    assert resolve(wanted, OFFER) == Selection("run", "train")
 
 
 def test_parameters_wait_for_outputs_that_nobody_listed_yet() -> None:

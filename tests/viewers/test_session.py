@@ -142,7 +142,43 @@ def test_shown_layers_hold_what_is_stored(
     stored = zarr.open_array(path / "prediction", mode="r")[0]
     np.testing.assert_array_equal(np.asarray(layer(viewer, "prediction").data), stored)
     np.testing.assert_array_equal(np.asarray(layer(viewer, "segmentation").data) > 0, stored > 0)
-    assert any("empty" in note for note in session.notes)
+    assert any("Empty as stored" in note for note in session.notes)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "segmentation", "found", "threshold", "variant"),
+    [
+        ("0.2", None, "threshold_0.2", 0.2, "stored"),
+        ("threshold_0.2", None, "threshold_0.2", 0.2, "stored"),
+        ("0.2", "stored", "threshold_0.2", 0.2, "stored"),
+        ("0.7", None, "threshold_0.7", 0.7, "computed"),
+        ("threshold_0.7", "computed", "threshold_0.7", 0.7, "computed"),
+        ("0.2", "computed", "threshold_0.2", 0.2, "computed"),
+        (None, "stored", None, -0.2, "stored"),
+    ],
+)
+def test_parameters_that_are_asked_for_are_shown(
+    session: Session,
+    viewer: ViewerModel,
+    stores: Path,
+    parameters: str | None,
+    segmentation: str | None,
+    found: str | None,
+    threshold: float,
+    variant: str,
+) -> None:
+    store = stores / "pypi-0.3.5-thresholds"
+    open_run(session, store, "dist_thr_shim")
+    session.select(iteration=90, parameters=parameters, segmentation=segmentation)
+    assert (session.selection.parameters, session.selection.segmentation) == (found, segmentation)
+    session.show("stacked")
+    folder = store / "dist_thr_shim/validation.zarr/90/ds_iso0_val_a"
+    expected = zarr.open_array(folder / "prediction", mode="r")[0] > threshold
+    if variant == "stored":
+        expected = zarr.open_array(folder / f"output/threshold_{threshold}", mode="r")[0] > 0
+    shown = layer(viewer, "segmentation")
+    assert shown.metadata[KEY]["variant"] == variant
+    np.testing.assert_array_equal(np.asarray(shown.data) > 0, expected)
 
 
 def test_stepping_exchanges_layers_in_place(

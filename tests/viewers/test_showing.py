@@ -10,7 +10,7 @@ from napari_dacapo.errors import ArrayNotFoundError
 from napari_dacapo.runs import open_store
 from napari_dacapo.viewers import showing
 from napari_dacapo.viewers.selection import Selection
-from napari_dacapo.viewers.showing import portions, stale_slots, warm
+from napari_dacapo.viewers.showing import finish, portions, stale_slots
 from napari_dacapo.volumes import Identity, Volume
 
 if TYPE_CHECKING:
@@ -35,8 +35,11 @@ def counted() -> tuple[Volume, list[int]]:
 
 def test_small_volumes_are_computed_as_a_whole() -> None:
     volume, computed = counted()
-    warm(volume, {})
+    finished = finish(volume, {})
     assert sorted(computed) == list(range(10))
+    np.asarray(finished.data[3])
+    assert len(computed) == 10, "what is finished is held in memory"
+    assert finished.data.name != volume.data.name
 
 
 @pytest.mark.parametrize(
@@ -49,7 +52,7 @@ def test_of_large_volumes_the_plane_is_computed_that_is_looked_at(
 ) -> None:
     monkeypatch.setattr(showing, "WHOLE", 10)
     volume, computed = counted()
-    warm(volume, place)
+    assert finish(volume, place) is volume
     assert computed == [plane]
 
 

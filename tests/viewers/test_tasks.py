@@ -100,14 +100,19 @@ def test_a_callback_may_start_the_next_work() -> None:
     assert log == ["a", "b", "done"]
 
 
-def test_what_a_callback_refuses_arrives_as_an_error() -> None:
+@pytest.mark.parametrize("kind", [UnsupportedError, IndexError])
+def test_what_a_callback_refuses_arrives_as_an_error(kind: type[Exception]) -> None:
     def refuse(value: int) -> None:
-        raise UnsupportedError("cannot be shown")
+        raise kind("cannot be shown")
+
+    def start(work: Callable[[], Iterator[Any]], *, on_value: Any, **others: Any) -> None:
+        for value in work():
+            on_value(value)  # as a Qt slot: nobody is there to catch anything
 
     log = Log()
-    lane = Lane(run_here, lambda: None)
-    lane.start("…", counting(1), on_value=refuse, on_error=log.append)
-    assert [str(error) for error in log] == ["cannot be shown"]
+    lane = Lane(start, lambda: None)
+    lane.start("…", counting(2), on_value=refuse, on_error=log.append)
+    assert [str(error) for error in log] == ["cannot be shown"] * 2
 
 
 def test_telling_changes_the_text_of_running_work_only() -> None:

@@ -274,14 +274,14 @@ def test_slow_work_is_announced_and_can_be_cancelled(
     from napari_dacapo.viewers import showing
 
     go_on, entered = threading.Event(), threading.Event()
-    warm = showing.warm
+    finish = showing.finish
 
-    def slow(volume: Any, place: Any) -> None:
+    def slow(volume: Any, place: Any) -> Any:
         entered.set()
         assert go_on.wait(30)
-        warm(volume, place)
+        return finish(volume, place)
 
-    monkeypatch.setattr(showing, "warm", slow)
+    monkeypatch.setattr(showing, "finish", slow)
     select(qtbot, demo_dock, "mito_distance")
     show_panel(demo_dock).open.click()
     qtbot.waitUntil(lambda: entered.is_set() and len(viewer.layers) == 3)

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from napari.utils.notifications import NotificationSeverity, notification_manager
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QApplication
 
+import napari_dacapo
 from napari_dacapo import commands, preferences
+from napari_dacapo.samples import unpack_store
 from napari_dacapo.widgets.open_dialog import OpenDialog
 from napari_dacapo.widgets.runs_widget import RunsWidget
 
@@ -111,13 +114,46 @@ def test_open_training_run_asks_for_a_run_and_shows_it_with_the_dock(
     assert dock.session.selection.run == "cell_affinities"
 
 
-def test_napari_opens_a_run_folder_by_the_reader(window_viewer: Any, demo_store: Path) -> None:
-    window_viewer.open(str(demo_store / "mito_distance"), plugin="napari-dacapo")
-    assert len(window_viewer.layers) == 4
+def on_screen(viewer: Any) -> dict[str, Any]:
+    legend = viewer.canvas.overlays["napari_dacapo"]
+    return {
+        "layers": [
+            (
+                layer.name, layer.visible, layer.opacity, str(layer.blending),
+                getattr(layer, "contour", None), str(layer.colormap),
+            )
+            for layer in viewer.layers
+        ],
+        "plane": tuple(viewer.dims.point),
+        "center": tuple(viewer.scene.camera.center),
+        # The canvas is a little lower once there is a slider below it.
+        "zoom": pytest.approx(viewer.scene.camera.zoom, rel=0.15),
+        "scale bar": viewer.canvas.overlays.scale_bar.visible,
+        "legend": (legend.visible, legend.text),
+    }  # fmt: skip
 
 
-def test_napari_opens_samples(window_viewer: Any) -> None:
-    window_viewer.open_sample("napari-dacapo", "mito_distance")
-    assert [layer.metadata[KEY]["role"] for layer in window_viewer.layers] == [
-        "raw", "gt", "prediction", "segmentation"
-    ]  # fmt: skip
+@pytest.mark.parametrize("run", ["mito_distance", "cell_affinities"])
+@pytest.mark.parametrize("way", ["reader", "sample"])
+def test_every_way_into_napari_shows_the_same(window_viewer: Any, run: str, way: str) -> None:
+    store = unpack_store()
+    if way == "reader":
+        window_viewer.open(str(store / run), plugin="napari-dacapo")
+    else:
+        window_viewer.open_sample("napari-dacapo", run)
+    found = on_screen(window_viewer)
+    window_viewer.layers.clear()
+    window_viewer.canvas.overlays.scale_bar.visible = False
+    napari_dacapo.add_run(window_viewer, napari_dacapo.open_store(store).run(run))
+    assert found == on_screen(window_viewer)
+    assert found["scale bar"]
+    assert "iteration" in found["legend"][1]
+
+
+def test_a_dropped_run_with_nothing_to_show_is_a_warning(window_viewer: Any, stores: Path) -> None:
+    notification_manager.records.clear()
+    folder = stores / "pypi-0.3.5" / "dist_aniso"
+    assert window_viewer.open(str(folder), plugin="napari-dacapo") == []
+    (record,) = notification_manager.records
+    assert record.severity == NotificationSeverity.WARNING
+    assert "dist_aniso has nothing to show" in record.message

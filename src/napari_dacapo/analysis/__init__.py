@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_dacapo.analysis.methods import Method, method_for
     from napari_dacapo.analysis.postprocess import segment
     from napari_dacapo.analysis.scores import binary_scores, instance_scores, score
+    from napari_dacapo.analysis.viewed_crop import segment_around
 
 __all__ = [
     "Method",
@@ -20,6 +21,7 @@ __all__ = [
     "method_for",
     "score",
     "segment",
+    "segment_around",
     "set_memo_size",
 ]
 
@@ -30,5 +32,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "methods": ["Method", "method_for"],
         "postprocess": ["segment"],
         "scores": ["binary_scores", "instance_scores", "score"],
+        "viewed_crop": ["segment_around"],
     },
 )

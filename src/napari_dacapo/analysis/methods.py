@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from napari_dacapo.errors import ArrayFormatError, UnsupportedError
+from napari_dacapo.errors import AnalysisError, ArrayFormatError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,12 +17,22 @@ __all__ = [
     "SegmentableTask",
     "argmax",
     "argmax_of",
+    "is_watershed",
     "method_for",
+    "method_kind",
+    "method_values",
     "threshold",
     "watershed",
 ]
 
 DEFAULT_BIAS = 0.5
+MethodKind = Literal["threshold", "argmax", "watershed"]
+_METHODS: dict[str, MethodKind] = {
+    "distance": "threshold",
+    "hot_distance": "threshold",
+    "one_hot": "argmax",
+    "affinities": "watershed",
+}
 
 
 class SegmentableTask(Protocol):
@@ -58,7 +68,7 @@ class Method:
         prediction).
     """
 
-    kind: Literal["threshold", "argmax", "watershed"]
+    kind: MethodKind
     label: str
     threshold: float = 0.0
     bias: float = DEFAULT_BIAS
@@ -126,15 +136,51 @@ def watershed(
     numpy.ndarray
         uint64, without the channel axis; ids are not consecutive, 0 is
         background.
+
+    Raises
+    ------
+    AnalysisError
+        If an affinity is NaN, or mwatershed cannot do it.
     """
     import mwatershed
 
-    segments: np.ndarray[Any, Any] = mwatershed.agglom(
-        affinities.astype(np.float64) - bias,
-        offsets=[tuple(int(n) for n in offset) for offset in offsets],
-        randomized_strides=True,
-    )
+    shape = affinities.shape[1:]
+    # Offsets that lead from every voxel out of the array join and separate nothing.
+    inside = [
+        i
+        for i, offset in enumerate(offsets)
+        if all(abs(step) < n for step, n in zip(offset, shape, strict=True))
+    ]
+    if not inside:
+        return np.zeros(shape, np.uint64)
+    edges = affinities[inside].astype(np.float64) - bias
+    if np.isnan(edges).any():
+        raise AnalysisError(
+            "The watershed cannot be computed: some affinities are NaN.",
+            todo="The training diverged, or not all is predicted: choose another iteration.",
+        )
+    try:
+        segments: np.ndarray[Any, Any] = mwatershed.agglom(
+            edges,
+            offsets=[tuple(int(n) for n in offsets[i]) for i in inside],
+            randomized_strides=True,
+        )
+    except BaseException as error:
+        # What mwatershed did not expect comes as a panic, which is no Exception.
+        if isinstance(error, Exception) or type(error).__name__ != "PanicException":
+            raise
+        raise AnalysisError(f"The watershed failed: {error}.") from None
     return segments
+
+
+def method_kind(task_config: SegmentableTask) -> MethodKind | None:
+    """Return which method belongs to a task, None if there is none."""
+    return _METHODS.get(getattr(task_config, "sub_task_config", task_config).kind)
+
+
+def is_watershed(task_config: SegmentableTask) -> bool:
+    """Whether the segmentation of a voxel depends on all others, and takes long."""
+    return method_kind(task_config) == "watershed"
 
 
 def method_for(
@@ -177,7 +223,7 @@ def method_for(
     if kind in ("distance", "hot_distance"):
         return _threshold_method(kind, parameters, n_channels, dtype)
     if kind == "one_hot":
-        _values(parameters, "argmax")
+        method_values(parameters, "argmax")
         return Method(kind="argmax", label=parameters or "argmax")
     if kind == "affinities":
         neighborhood = getattr(task_config, "neighborhood", ())
@@ -187,7 +233,7 @@ def method_for(
                 f"The task {task_config.name!r} has {len(offsets)} offsets, but the prediction "
                 f"has {n_channels} channels: they do not belong together."
             )
-        bias = float(_values(parameters, "watershed").get("bias", DEFAULT_BIAS))
+        bias = float(method_values(parameters, "watershed").get("bias", DEFAULT_BIAS))
         return Method("watershed", parameters or f"bias_{bias}", bias=bias, offsets=offsets)
     raise UnsupportedError(
         f"There is no post-processing for the task {task_config.name!r} (kind {kind})."
@@ -198,15 +244,21 @@ def _threshold_method(
     kind: str, parameters: str | None, n_channels: int, dtype: np.dtype[Any]
 ) -> Method:
     natural = 127.0 if dtype == np.uint8 else 0.0
-    value = float(_values(parameters, "threshold").get("threshold", natural))
+    value = float(method_values(parameters, "threshold").get("threshold", natural))
     # The second half holds the distances; the first half are logits of another meaning.
     first = n_channels // 2 if kind == "hot_distance" else 0
     label = parameters or f"threshold_{value}"
     return Method("threshold", label, threshold=value, first_channel=first)
 
 
-def _values(parameters: str | None, expected: str) -> dict[str, Any]:
-    """Return the values in a parameters' name, after checking whose they are."""
+def method_values(parameters: str | None, expected: str) -> dict[str, Any]:
+    """Return the values in a name of parameters.
+
+    Raises
+    ------
+    UnsupportedError
+        If they are not those of the expected method.
+    """
     if parameters is None:
         return {}
     from napari_dacapo.store.parameters import parse_parameters

@@ -17,6 +17,8 @@ from dask.base import tokenize
 
 from napari_dacapo.analysis import methods
 from napari_dacapo.analysis.blocks import BlockwiseSource, Region
+from napari_dacapo.analysis.watershed_process import watershed
+from napari_dacapo.errors import ArrayFormatError
 from napari_dacapo.volumes import LazyArray
 from napari_dacapo.volumes.views import SourceView
 
@@ -85,6 +87,11 @@ def segment(
     method = methods.method_for(
         task_config, parameters, n_channels=data.shape[0], dtype=prediction.dtype
     )
+    if any(len(offset) != data.ndim - 1 for offset in method.offsets):
+        raise ArrayFormatError(
+            f"The offsets of the task {task_config.name!r} do not have the {data.ndim - 1} spatial "
+            "axes of the prediction: they do not belong together."
+        )
     thresholded, notes = method.kind == "threshold", []
     if thresholded:
         result = _threshold(data, method)
@@ -147,7 +154,7 @@ class _WatershedBlock:
 
     def __call__(self, region: Region, block: tuple[int, ...]) -> np.ndarray[Any, Any]:
         affinities = self.affinities[(slice(None), *region)].read()
-        segments = methods.watershed(affinities, self.offsets, self.bias)
+        segments = watershed(affinities, self.offsets, self.bias)
         number = int(np.ravel_multi_index(block, self.n_blocks))
         if number:
             # Ids of a block are at most its number of voxels: this keeps blocks apart.

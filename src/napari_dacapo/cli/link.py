@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from pathlib import Path  # noqa: TC003 — typer reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -32,8 +32,8 @@ def link(
     parameters: Annotated[
         str | None,
         typer.Option(
-            help="Parameters of the segmentation: as named by show, then as it is stored; or to "
-            "compute one with, such as threshold_0.2 or bias_0.5."
+            help="Parameters of the segmentation, as named by show or as a number. A static link "
+            "takes those that are stored as they are stored."
         ),
     ] = None,
     segmentation: Annotated[
@@ -92,22 +92,18 @@ def link(
       napari-dacapo link my_run --static --json state.json
     """
     from napari_dacapo.options import parse_map
-    from napari_dacapo.runs.selection import select_asked
+    from napari_dacapo.runs.selection import volumes_asked_for
     from napari_dacapo.viewers.links import make_link, stop_live_links
     from napari_dacapo.viewers.url_maps import known_url_map
 
     if segmentation not in (None, "stored", "computed"):
         raise typer.BadParameter("--segmentation is stored or computed.")
     found = find_run(run, store, path_map)
-    chosen = select_asked(
-        found,
-        dataset=dataset,
-        iteration=iteration,
-        parameters=parameters,
-        segmentation=segmentation,  # type: ignore[arg-type]
+    source: Literal["stored", "computed"] | None = segmentation  # type: ignore[assignment]
+    # Nothing that is computed has a public address.
+    chosen = volumes_asked_for(
+        found, dataset, iteration, parameters, source, prefer_stored=not live
     )
-    if not chosen.volumes:
-        raise LinkError("There is nothing to link to.", todo=" ".join(chosen.missing))
     addresses = {**known_url_map(), **found.store.options.url_map, **parse_map(url_map)}
     left_out = without or []
     try:

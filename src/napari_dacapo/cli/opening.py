@@ -9,7 +9,7 @@ import typer
 
 from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run, find_store
 from napari_dacapo.cli.screen import has_screen, need_screen
-from napari_dacapo.errors import NapariDacapoError, RunNotFoundError
+from napari_dacapo.errors import NapariDacapoError
 
 if TYPE_CHECKING:
     from napari_dacapo.runs import Run
@@ -79,6 +79,8 @@ def open_run(
       napari-dacapo open my_run --screenshot my_run.png
       napari-dacapo open --link 'https://…/#!…' --store /nrs/lab/dacapo
     """
+    from napari_dacapo.runs.selection import volumes_asked_for
+
     if (run is None) == (link is None):
         raise typer.BadParameter("Name a RUN, or give a --link: one of the two.")
     if link is not None:
@@ -87,11 +89,13 @@ def open_run(
     assert run is not None
     if segmentation not in (None, "stored", "computed"):
         raise typer.BadParameter("--segmentation is stored or computed.")
-    found = find_run(run, store, path_map)
-    _check(found, dataset, iteration)
+    source: Literal["stored", "computed"] | None = segmentation  # type: ignore[assignment]
     _check_picture(screenshot)
+    found = find_run(run, store, path_map)
+    # What is not there is said before a window opens.
+    volumes_asked_for(found, dataset, iteration, parameters, source)
     need_screen(for_picture=screenshot is not None)
-    _show(found, dataset, iteration, parameters, segmentation, screenshot)  # type: ignore[arg-type]
+    _show(found, dataset, iteration, parameters, source, screenshot)
 
 
 def demo(
@@ -147,24 +151,18 @@ def _open_link(
         typer.echo(f"Saved {screenshot.absolute()}")
 
 
-def _check(run: Run, dataset: str | None, iteration: int | None) -> None:
-    """Say what is not there before a window opens."""
-    names = [known.name for known in run.datasplit.validate + run.datasplit.train]
-    if dataset is not None and dataset not in names:
-        raise RunNotFoundError(
-            f"Run {run.name} has no dataset {dataset!r}.", todo=f"It has: {', '.join(names)}."
-        )
-    if iteration is not None and iteration not in run.validated_iterations:
-        known = ", ".join(map(str, run.validated_iterations)) or "none"
-        raise RunNotFoundError(
-            f"Run {run.name} was not validated at iteration {iteration}.",
-            todo=f"Validated iterations: {known}.",
-        )
-
-
 def _check_picture(screenshot: Path | None) -> None:
-    if screenshot is not None and not screenshot.absolute().parent.is_dir():
-        raise NapariDacapoError(f"There is no folder {screenshot.absolute().parent}.")
+    if screenshot is None:
+        return
+    picture = screenshot.absolute()
+    if not picture.parent.is_dir():
+        raise NapariDacapoError(f"There is no folder {picture.parent}.")
+    if picture.is_dir():
+        raise NapariDacapoError(f"{picture} is a folder.", todo="Name a PNG file in it.")
+    if picture.suffix.lower() != ".png":
+        raise NapariDacapoError(
+            f"Pictures are saved as PNG, not as {picture}.", todo="Name a file that ends in .png."
+        )
 
 
 def _show(

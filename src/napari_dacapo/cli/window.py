@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_dacapo.errors import NapariDacapoError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from napari_dacapo.runs import Run
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "new_window",
     "open_in_dock",
+    "quiet_console",
     "save_picture",
     "show_link",
     "show_run",
@@ -66,7 +69,8 @@ def show_run(
         napari.run()
         return
     try:
-        wait_until_shown(session)
+        with quiet_console():
+            wait_until_shown(session)
         save_picture(viewer, screenshot)
     finally:
         viewer.close()
@@ -169,6 +173,33 @@ def wait_until_shown(session: Session) -> None:
     QApplication.processEvents()
 
 
+@contextmanager
+def quiet_console() -> Iterator[None]:
+    """Keep napari from printing its notifications: the command says itself what goes wrong."""
+    from napari.utils.notifications import notification_manager, show_console_notification
+
+    console = notification_manager.notification_ready
+    is_printed = show_console_notification in console.callbacks
+    console.disconnect(show_console_notification)
+    try:
+        yield
+    finally:
+        if is_printed:
+            console.connect(show_console_notification)
+
+
 def save_picture(viewer: Any, path: Path) -> None:
-    """Save a picture of the whole window."""
-    viewer.screenshot(path=str(path), canvas_only=False, flash=False)
+    """Save a picture of the whole window.
+
+    Raises
+    ------
+    NapariDacapoError
+        If the file cannot be written.
+    """
+    from imageio.v3 import imwrite
+
+    picture = viewer.screenshot(canvas_only=False, flash=False)
+    try:
+        path.write_bytes(imwrite("<bytes>", picture, extension=".png"))
+    except OSError as error:
+        raise NapariDacapoError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -6,13 +6,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError, UnsupportedError
+from napari_dacapo.samples import is_sample_store
 from napari_dacapo.volumes import Identity, Volume
 
 if TYPE_CHECKING:
     from napari_dacapo.runs.run import Run
     from napari_dacapo.store.configs import ArrayConfig, DatasetConfig
 
-__all__ = ["COPY_NOTE", "Dataset"]
+__all__ = ["COPY_NOTE", "SAMPLE_NOTE", "Dataset"]
 
 Split = Literal["train", "validate"]
 InputRole = Literal["raw", "gt", "mask"]
@@ -21,6 +22,7 @@ COPY_NOTE = (
     "the copy that the validation made; the original is out of reach. "
     "Add its folder to the path map to see all of it."
 )
+SAMPLE_NOTE = "the part that comes with the sample runs."
 
 
 class Dataset:
@@ -168,7 +170,8 @@ class Dataset:
             # The copies are none of the mask, and only of what was validated.
             copy = self.copy(role) if role != "mask" else None
             if copy is not None:
-                return copy.with_notes(COPY_NOTE)
+                is_sample = is_sample_store(str(self.run.store.options.runs_base_dir))
+                return copy.with_notes(SAMPLE_NOTE if is_sample else COPY_NOTE)
             if isinstance(error, UnsupportedError | ArrayNotFoundError):
                 raise
             if isinstance(error, NapariDacapoError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.errors import NapariDacapoError, SelectionError
 from napari_dacapo.runs.model_access import ModelAccess
 from napari_dacapo.runs.readings import Readings
 
@@ -137,7 +137,7 @@ class Run(ModelAccess):
 
         Raises
         ------
-        ValueError
+        SelectionError
             If there is no such dataset, or none at all.
         """
         split = self.datasplit
@@ -151,13 +151,13 @@ class Run(ModelAccess):
             )
             chosen = next(predicted, next(iter(datasets), None))
             if chosen is None:
-                raise ValueError(f"Run {self.name} has no datasets. {split.problem or ''}".strip())
+                raise SelectionError(f"Run {self.name} has no datasets.", todo=split.problem or "")
             return chosen
         for dataset in datasets:
             if dataset.name == name:
                 return dataset
         names = ", ".join(dict.fromkeys(dataset.name for dataset in datasets)) or "none"
-        raise ValueError(f"Run {self.name} has no dataset {name!r}; there is: {names}.")
+        raise SelectionError(f"Run {self.name} has no dataset {name!r}; there is: {names}.")
 
     # What it did so far
 
@@ -313,8 +313,10 @@ class Run(ModelAccess):
         iteration : int, optional
             Default: the last one at which the dataset was validated.
         parameters : str, optional
-            Of the segmentation, by their stored name; default: those with the
-            best score, or else the first stored (computed: the natural ones).
+            Of the segmentation: the name of a stored output, or a threshold
+            or bias as a number; what is not stored is computed. Default: those
+            with the best score, or else the first stored (computed: the
+            natural ones).
         segmentation : {"stored", "computed"}, optional
             Default: stored, unless every stored segmentation is empty or
             there is none.
@@ -326,8 +328,10 @@ class Run(ModelAccess):
 
         Raises
         ------
+        SelectionError
+            If there are no such dataset or parameters.
         ValueError
-            If there is no such dataset, or an argument makes no sense.
+            If `segmentation` is something else.
         """
         from napari_dacapo.runs.selection import select_volumes
 
@@ -335,12 +339,17 @@ class Run(ModelAccess):
         return select_volumes(self, chosen, iteration, parameters, segmentation).volumes
 
     def missing(
-        self, dataset: Dataset | str | None = None, iteration: int | None = None
+        self,
+        dataset: Dataset | str | None = None,
+        iteration: int | None = None,
+        parameters: str | None = None,
+        segmentation: Segmentation | None = None,
     ) -> list[str]:
         """Return why parts of what :meth:`volumes` could give are not there, one line each."""
         from napari_dacapo.runs.selection import select_volumes
 
-        return select_volumes(self, self._chosen(dataset), iteration, None, None).missing
+        chosen = self._chosen(dataset)
+        return select_volumes(self, chosen, iteration, parameters, segmentation).missing
 
     def _chosen(self, dataset: Dataset | str | None) -> Dataset:
         if dataset is None or isinstance(dataset, str):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from napari_dacapo.errors import ArrayNotFoundError, ConfigNotFoundError, NapariDacapoError
+from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError, SelectionError
 from napari_dacapo.runs.best import find_best
+from napari_dacapo.runs.parameters import find_parameters
 from napari_dacapo.runs.score_table import order_parameters
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from napari_dacapo.runs.datasets import Dataset
     from napari_dacapo.runs.run import Run
     from napari_dacapo.volumes import Volume
 
-__all__ = ["Selection", "select_asked", "select_volumes"]
+__all__ = ["Selection", "select_volumes", "volumes_asked_for", "volumes_to_show"]
 
 # Reading all of a mask to find out whether it is empty must not take long.
 _MAX_READ_BYTES = 64 * 2**20
@@ -42,8 +46,13 @@ def select_volumes(
     iteration: int | None,
     parameters: str | None,
     segmentation: Literal["stored", "computed"] | None,
+    place: Mapping[str, float] | None = None,
 ) -> Selection:
-    """Choose the volumes of a dataset, see :meth:`napari_dacapo.runs.Run.volumes`."""
+    """Choose the volumes of a dataset, see :meth:`napari_dacapo.runs.Run.volumes`.
+
+    ``place`` is where one looks, in nanometres by axis, see
+    :func:`napari_dacapo.analysis.segment_around`.
+    """
     if segmentation not in (None, "stored", "computed"):
         raise ValueError(f"segmentation must be 'stored' or 'computed', not {segmentation!r}.")
     chosen = Selection()
@@ -63,59 +72,98 @@ def select_volumes(
     prediction = _prediction(run, dataset.name, iteration, chosen)
     if prediction is not None:
         chosen.volumes.append(prediction)
-    volume = _segmentation(run, dataset.name, iteration, parameters, segmentation, prediction,
+    if parameters is not None:
+        parameters = find_parameters(run, dataset.name, iteration, parameters)
+    compute = partial(_computed, run, prediction, place)
+    volume = _segmentation(run, dataset.name, iteration, parameters, segmentation, compute,
                            chosen)  # fmt: skip
     if volume is not None:
         chosen.volumes.append(volume)
     return chosen
 
 
-def select_asked(
+def volumes_to_show(
     run: Run,
-    *,
     dataset: str | None = None,
     iteration: int | None = None,
     parameters: str | None = None,
     segmentation: Literal["stored", "computed"] | None = None,
+    place: Mapping[str, float] | None = None,
 ) -> Selection:
-    """Choose volumes for somebody who says what he wants to see, and means it.
-
-    As :func:`select_volumes`, but what is asked for by name must be there, and
-    parameters that are stored are taken as they are stored, be it an empty
-    segmentation.
+    """Choose volumes as :func:`select_volumes` does; nothing at all is an error.
 
     Raises
     ------
-    ConfigNotFoundError
-        If the run has no such dataset.
     ArrayNotFoundError
-        If nothing is stored of the iteration, or there is no segmentation of
-        the parameters and none can be computed with them; says what there is.
+        If there is nothing to show; says why.
+    SelectionError
+        If there are no such dataset or parameters.
     """
-    try:
-        chosen = run.dataset(dataset)
-    except ValueError as error:
-        raise ConfigNotFoundError(str(error)) from error
-    at = _last_iteration(run, chosen.name) if iteration is None else iteration
-    if segmentation is None and at is not None:
-        stored = run.validations.outputs(at, chosen.name)
-        segmentation = "stored" if parameters in stored else None
-    found = select_volumes(run, chosen, iteration, parameters, segmentation)
-    roles = {volume.role for volume in found.volumes}
-    if chosen.split == "train" and (iteration, parameters, segmentation) != (None, None, None):
+    chosen = select_volumes(run, run.dataset(dataset), iteration, parameters, segmentation, place)
+    if not chosen.volumes:
         raise ArrayNotFoundError(
-            f"{chosen.name} is a training dataset of run {run.name}, which has no predictions."
+            f"Run {run.name} has nothing to show.", todo=" ".join(chosen.missing)
+        )
+    return chosen
+
+
+def volumes_asked_for(
+    run: Run,
+    dataset: str | None = None,
+    iteration: int | None = None,
+    parameters: str | None = None,
+    segmentation: Literal["stored", "computed"] | None = None,
+    *,
+    prefer_stored: bool = False,
+) -> Selection:
+    """Choose volumes as :func:`volumes_to_show` does; all that is asked for must be there.
+
+    Parameters
+    ----------
+    run, dataset, iteration, parameters, segmentation
+        As for :meth:`napari_dacapo.runs.Run.volumes`.
+    prefer_stored : bool
+        Whether parameters that are stored are taken as they are stored, be it
+        an empty segmentation.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        If there is nothing to show; says why.
+    SelectionError
+        If the dataset, the iteration, the parameters, or a segmentation of
+        them are not there; says what there is.
+    """
+    iterations = run.validations.iterations
+    if iteration is not None and iteration not in iterations:
+        raise SelectionError(
+            f"Run {run.name} was not validated at iteration {iteration}.",
+            todo=f"Validated iterations: {', '.join(map(str, iterations)) or 'none'}.",
+        )
+    name = run.dataset(dataset).name
+    asked = (iteration, parameters, segmentation)
+    if run.dataset(dataset).split == "train" and asked != (None,) * 3:
+        raise SelectionError(
+            f"Run {run.name} predicts nothing of its training dataset {name}.",
+            todo="Leave out iteration, parameters and segmentation, or name a validation dataset.",
+        )
+    if prefer_stored and parameters is not None and segmentation is None:
+        at = _last_iteration(run, name) if iteration is None else iteration
+        stored = () if at is None else run.validations.outputs(at, name)
+        if at is not None and find_parameters(run, name, at, parameters) in stored:
+            segmentation = "stored"
+    chosen = volumes_to_show(run, dataset, iteration, parameters, segmentation)
+    roles = {volume.role for volume in chosen.volumes}
+    if asked[1:] != (None, None) and "segmentation" not in roles:
+        raise SelectionError(
+            f"Run {run.name} has no such segmentation.", todo=" ".join(chosen.missing)
         )
     if iteration is not None and not roles & {"prediction", "segmentation"}:
-        raise ArrayNotFoundError(_why_not(run, found, "prediction"))
-    if (parameters or segmentation) and "segmentation" not in roles:
-        raise ArrayNotFoundError(_why_not(run, found, "segmentation"))
-    return found
-
-
-def _why_not(run: Run, found: Selection, role: str) -> str:
-    reasons = [reason for reason in found.missing if reason.startswith(role)]
-    return " ".join((f"Run {run.name} does not have what was asked for.", *reasons))
+        raise SelectionError(
+            f"Run {run.name} has nothing of dataset {name} at iteration {iteration}.",
+            todo=" ".join(chosen.missing),
+        )
+    return chosen
 
 
 def _last_iteration(run: Run, dataset: str) -> int | None:
@@ -132,9 +180,9 @@ def _why_no_validation(run: Run, dataset: str) -> str:
     interval = run.validation_interval
     if 0 < interval <= run.iteration:
         return (
-            f"prediction: run {run.name} should have been validated every {interval} iterations, "
-            f"but nothing is stored of dataset {dataset}: its validations failed. The "
-            "checkpoints can still predict it."
+            f"prediction: the validations failed: run {run.name} should have been validated every "
+            f"{interval} iterations, but nothing is stored of dataset {dataset}. The checkpoints "
+            "can still predict it."
         )
     return f"prediction: run {run.name} validates after {interval} iterations and is not there yet."
 
@@ -160,11 +208,11 @@ def _segmentation(
     iteration: int,
     parameters: str | None,
     wanted: Literal["stored", "computed"] | None,
-    prediction: Volume | None,
+    compute: Callable[[str | None, Selection | None], Volume | None],
     chosen: Selection,
 ) -> Volume | None:
     if wanted == "computed":
-        return _computed(run, parameters, prediction, chosen)
+        return compute(parameters, chosen)
     names = order_parameters(run.validations.outputs(iteration, dataset))
     outputs = run.outputs(dataset, iteration)
     for name in names:
@@ -175,12 +223,12 @@ def _segmentation(
     if wanted is None and not any(_has_content(volume) for volume in outputs.values()):
         # Thresholds of stored masks that are empty would give empty masks again.
         natural = parameters in names and run.task.kind in ("distance", "hot_distance")
-        computed = _computed(run, None if natural else parameters, prediction, None)
+        computed = compute(None if natural else parameters, None)
         if computed is not None:
             return computed.with_notes(_why_computed(run, outputs))
     if parameters is not None and parameters not in outputs:
         if wanted is None and parameters not in names:
-            return _computed(run, parameters, prediction, chosen)
+            return compute(parameters, chosen)
         stored = ", ".join(outputs) or "none"
         chosen.missing.append(
             f"segmentation: {parameters} is not stored at iteration {iteration}; stored: {stored}."
@@ -205,14 +253,18 @@ def _default_parameters(run: Run, dataset: str, outputs: dict[str, Volume]) -> s
 
 
 def _computed(
-    run: Run, parameters: str | None, prediction: Volume | None, chosen: Selection | None
+    run: Run,
+    prediction: Volume | None,
+    place: Mapping[str, float] | None,
+    parameters: str | None,
+    chosen: Selection | None,
 ) -> Volume | None:
-    from napari_dacapo.analysis import segment
+    from napari_dacapo.analysis import segment_around
 
     reason = "it is computed from the prediction, which is missing."
     if prediction is not None:
         try:
-            return segment(prediction, run.task, parameters)
+            return segment_around(prediction, run.task, parameters, place)
         except NapariDacapoError as error:
             reason = str(error)
     if chosen is not None:
@@ -226,7 +278,8 @@ def _why_computed(run: Run, outputs: dict[str, Volume]) -> str:
     if run.task.class_names:
         return f"The stored segmentation is {run.task.class_names[0]} everywhere."
     names = ", ".join(outputs)
-    return f"Every stored segmentation is empty ({names}): this one is computed instead."
+    # What matters first: there is little room on a canvas.
+    return f"Empty as stored ({names}): this one is computed instead."
 
 
 def _why_broken(run: Run, dataset: str, iteration: int, parameters: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from napari_dacapo.analysis.methods import method_kind
 from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.runs.score_table import order_parameters
 from napari_dacapo.viewers.selection import Offer
@@ -84,5 +85,5 @@ def _offer(run: Run) -> Offer:
         iterations=iterations,
         first_dataset=run.dataset().name if datasets else None,
         last_iteration=complete[-1] if complete else None,
-        computable=run.task.kind not in ("dummy", "unknown"),
+        method=method_kind(run.task),
     )

@@ -10,14 +10,19 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from napari_dacapo.analysis.parameters import match_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_dacapo.analysis.methods import MethodKind
+
 __all__ = [
     "Offer",
     "SegmentationChoice",
+    "SegmentationSource",
     "Selection",
     "nearest",
     "resolve",
@@ -25,7 +30,7 @@ __all__ = [
     "step",
 ]
 
-SegmentationSource = Literal["stored", "computed"]
+SegmentationSource: TypeAlias = Literal["stored", "computed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,8 @@ class Offer:
         The iteration to begin with: the last complete one.
     outputs : mapping of (str, int) to tuple of str
         Names of the stored outputs, for the datasets and iterations looked at so far.
-    computable : bool
-        Whether a segmentation can be computed from a prediction.
+    method : {"threshold", "argmax", "watershed"} or None
+        How a segmentation is computed from a prediction; None if it cannot be.
     """
 
     run: str
@@ -82,7 +87,7 @@ class Offer:
     first_dataset: str | None = None
     last_iteration: int | None = None
     outputs: Mapping[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
-    computable: bool = False
+    method: MethodKind | None = None
 
     def outputs_of(self, selection: Selection) -> tuple[str, ...]:
         """Return the stored outputs of the selected dataset and iteration."""
@@ -123,9 +128,9 @@ def resolve(wanted: Selection, offer: Offer) -> Selection:
     """Turn an intention into something that the run can show.
 
     What the run has is kept; a dataset or an iteration that it lacks becomes
-    the one to begin with. Parameters stay while the run has
-    them or computes with them, so that stepping through iterations and
-    datasets compares like with like.
+    the one to begin with. Parameters stay while the run has them or computes
+    with them, so that stepping through iterations and datasets compares like
+    with like. A number becomes the name of the parameters that it stands for.
     """
     dataset = wanted.dataset if wanted.dataset in offer.datasets else offer.first_dataset
     iteration = wanted.iteration
@@ -136,16 +141,20 @@ def resolve(wanted: Selection, offer: Offer) -> Selection:
     found = Selection(offer.run, dataset, iteration, wanted.parameters, wanted.segmentation)
     if not offer.knows_outputs(dataset, iteration):
         return found  # outputs that nobody listed yet may hold what is wanted
-    choices = segmentation_choices(found, offer)
-    for candidate in (found, replace(found, parameters=None)):
-        if any(choice.matches(candidate) for choice in choices):
-            return candidate
+    if wanted.parameters is not None:
+        known = offer.outputs_of(found)
+        found = replace(found, parameters=match_parameters(offer.method, wanted.parameters, known))
+        if found.parameters is None and found.segmentation == "stored":
+            return replace(found, segmentation=None)
+    if any(choice.matches(found) for choice in segmentation_choices(found, offer)):
+        return found
     return replace(found, parameters=None, segmentation=None)
 
 
 def segmentation_choices(selection: Selection, offer: Offer) -> tuple[SegmentationChoice, ...]:
     """Return the parameters on offer for the selected dataset and iteration."""
     outputs = offer.outputs_of(selection)
+    can_compute = offer.method is not None and selection.iteration is not None
     choices = [
         SegmentationChoice(
             "automatic", "The stored segmentation; computed where every stored one is empty."
@@ -155,7 +164,7 @@ def segmentation_choices(selection: Selection, offer: Offer) -> tuple[Segmentati
         SegmentationChoice(f"stored: {short(name)}", f"As DaCapo stored it: {name}", name, "stored")
         for name in outputs
     ]
-    if offer.computable and selection.iteration is not None:
+    if can_compute:
         choices.append(
             SegmentationChoice(
                 "computed",
@@ -165,16 +174,36 @@ def segmentation_choices(selection: Selection, offer: Offer) -> tuple[Segmentati
                 "computed",
             )
         )
-        choices += [
-            SegmentationChoice(
-                f"computed: {short(name)}",
-                f"Computed here from the stored prediction, with {name}",
-                name,
-                "computed",
-            )
-            for name in outputs
-        ]
+        choices += [_computed_with(name) for name in outputs]
+    if not any(choice.matches(selection) for choice in choices):
+        choices += _asked_for(selection, outputs, can_compute=can_compute)
     return tuple(choices)
+
+
+def _asked_for(
+    selection: Selection, outputs: tuple[str, ...], *, can_compute: bool
+) -> list[SegmentationChoice]:
+    """Return the entry for something that is not always on offer but was asked for by name."""
+    name, source = selection.parameters, selection.segmentation
+    if name is None and source == "stored" and outputs:
+        return [SegmentationChoice("stored", "The stored one with the best score.", None, source)]
+    if name is None or not (can_compute or (name in outputs and source is None)):
+        return []
+    if source is None:
+        tooltip = f"{name}, as stored; computed where it is not, or where every stored one is empty"
+        return [SegmentationChoice(f"automatic: {short(name)}", tooltip, name)]
+    if source == "computed":
+        return [_computed_with(name)]
+    return []
+
+
+def _computed_with(name: str) -> SegmentationChoice:
+    return SegmentationChoice(
+        f"computed: {short(name)}",
+        f"Computed here from the stored prediction, with {name}",
+        name,
+        "computed",
+    )
 
 
 def short(name: str) -> str:

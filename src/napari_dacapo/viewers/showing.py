@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_dacapo.errors import ArrayNotFoundError
-from napari_dacapo.runs.selection import select_volumes
+from napari_dacapo.runs.selection import volumes_to_show
+from napari_dacapo.volumes.in_memory import in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_dacapo.viewers.selection import Selection
     from napari_dacapo.volumes import Identity, Volume
 
-__all__ = ["Portion", "portions", "stale_slots", "warm"]
+__all__ = ["Portion", "finish", "portions", "stale_slots"]
 
 WHOLE = 256**3
 """Voxels up to which a computed volume is computed as a whole before it is shown."""
@@ -66,24 +66,22 @@ def portions(run: Run, selection: Selection, place: Mapping[str, float]) -> Iter
     selection : Selection
         What of it.
     place : mapping of str to float
-        Where one looks, see :func:`warm`.
+        Where one looks, see :func:`finish`.
 
     Raises
     ------
     ArrayNotFoundError
         If there is nothing at all to show; says why.
     """
-    chosen = select_volumes(
+    chosen = volumes_to_show(
         run,
-        run.dataset(selection.dataset),
+        selection.dataset,
         selection.iteration,
         selection.parameters,
         selection.segmentation,
+        place,
     )
     volumes = chosen.volumes
-    if not volumes:
-        reasons = " ".join(chosen.missing)
-        raise ArrayNotFoundError(f"Run {run.name} has nothing to show of this. {reasons}".strip())
     ready = tuple(volume for volume in volumes if volume.identity.variant != "computed")
     slow = [volume for volume in volumes if volume.identity.variant == "computed"]
     identities = tuple(volume.identity for volume in volumes)
@@ -91,15 +89,17 @@ def portions(run: Run, selection: Selection, place: Mapping[str, float]) -> Iter
     pending = f"Computing the segmentation of iteration {selection.iteration}…" if slow else ""
     yield Portion(ready, identities, missing, notes, first=True, last=not slow, pending=pending)
     for i, volume in enumerate(slow, 1):
-        warm(volume, place)
-        yield Portion((volume,), identities, missing, notes, first=False, last=i == len(slow))
+        yield Portion(
+            (finish(volume, place),), identities, missing, notes, first=False, last=i == len(slow)
+        )
 
 
-def warm(volume: Volume, place: Mapping[str, float]) -> None:
+def finish(volume: Volume, place: Mapping[str, float]) -> Volume:
     """Compute what a viewer asks for first, so that it need not wait.
 
-    Small volumes are computed as a whole, of larger ones the plane that is
-    looked at: results stay in the memory of the post-processing.
+    Small volumes are computed as a whole and held in memory as long as they
+    are shown; of larger ones the plane that is looked at is computed, what
+    remains is computed when it is looked at.
 
     Parameters
     ----------
@@ -107,16 +107,21 @@ def warm(volume: Volume, place: Mapping[str, float]) -> None:
         Something that is computed.
     place : mapping of str to float
         Where one looks, in nanometres, by axis; the middle where it says nothing.
+
+    Returns
+    -------
+    Volume
+        With the same elements.
     """
     if prod(volume.shape) <= WHOLE:
-        np.asarray(volume.data)
-        return
+        return in_memory(volume)
     axis = len(volume.shape) - len(volume.spatial_shape)
     size, step, corner = volume.spatial_shape[0], volume.voxel_size[0], volume.offset[0]
     looked_at = place.get(volume.spatial_axes[0])
     index = size // 2 if looked_at is None else int((looked_at - corner) // step)
     plane = min(max(index, 0), size - 1)
     np.asarray(volume.data[(slice(None),) * axis + (plane,)])
+    return volume
 
 
 def stale_slots(shown: Iterable[Volume], wanted: Iterable[Identity]) -> list[str]:

@@ -7,15 +7,18 @@ one lives in ``widgets.worker``, :func:`run_here` needs no thread at all.
 
 from __future__ import annotations
 
+import logging
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
-from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.analysis.cancelling import stop_when
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["HandOver", "Lane", "Starter", "Work", "call_here", "run_here"]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Work(Protocol):
@@ -121,7 +124,8 @@ class Lane:
             if current():
                 try:
                     on_value(answer)
-                except NapariDacapoError as error:  # e.g. a backend cannot show it
+                except Exception as error:  # e.g. a backend cannot show it
+                    _LOGGER.debug("%s failed", text, exc_info=True)
                     on_error(error)
 
         def failed(error: Exception) -> None:
@@ -156,7 +160,14 @@ class Lane:
 
 
 def _until(cancelled: Event, work: Work) -> Iterator[Any]:
-    for answer in work(cancelled):
+    answers = iter(work(cancelled))
+    while True:
+        # What is computed below, e.g. a watershed, ends as well when nobody waits for it.
+        with stop_when(cancelled.is_set):
+            try:
+                answer = next(answers)
+            except StopIteration:
+                return
         if cancelled.is_set():
             return
         yield answer

@@ -50,7 +50,7 @@ def test_a_run_in_its_place(viewer, open_run, stores):
     segmentation = layers[3]
     np.testing.assert_array_equal(np.asarray(segmentation.data), stored[0] > 0)
     assert said(segmentation)["variant"] == "computed"
-    assert "empty" in viewer.canvas.overlays[LEGEND].text
+    assert "Empty as stored" in viewer.canvas.overlays[LEGEND].text
 
 
 def test_another_iteration_keeps_the_layers(viewer, open_run, stores):
@@ -120,6 +120,21 @@ def test_a_run_without_anything_to_show_says_why(viewer, stores):
 def test_a_dataset_that_is_not_there(viewer, open_run):
     with pytest.raises(ValueError, match="aniso_val"):
         add_run(viewer, open_run("main", "dist_aniso"), dataset="no such dataset")
+
+
+@pytest.mark.parametrize("segmentation", [None, "stored", "computed"])
+def test_parameters_that_are_not_there(viewer, open_run, segmentation):
+    run = open_run("pypi-0.3.5-thresholds", "dist_thr_shim")
+    with pytest.raises(ValueError, match=r"'bogus'.*threshold_-0\.2"):
+        add_run(viewer, run, parameters="bogus", segmentation=segmentation)
+    assert not len(viewer.layers)
+
+
+def test_a_segmentation_that_is_not_stored_is_said_on_the_canvas(viewer, open_run):
+    run = open_run("pypi-0.3.5-thresholds", "dist_thr_shim")
+    layers = add_run(viewer, run, parameters="0.7", segmentation="stored")
+    assert said(layers[-1])["role"] == "prediction"
+    assert "threshold_0.7 is not stored" in viewer.canvas.overlays[LEGEND].text
 
 
 def test_layer_data_for_a_reader_are_those_layers(open_run):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from napari.layers import Layer
 
+from napari_dacapo.viewers.napari.aside import AsideReader
 from napari_dacapo.viewers.napari.backend import NapariBackend
-from napari_dacapo.viewers.napari.large_layers import ThumbnailLevel, prepare_levels
+from napari_dacapo.viewers.napari.large_layers import CoarseLevel, prepare_levels
 from napari_dacapo.viewers.napari.layers import layer_data
 from napari_dacapo.volumes import LazyArray
 from napari_dacapo.volumes.pyramids import with_pyramid
@@ -57,6 +58,10 @@ def level(watched):
     return prepare_levels(levels)[-1]
 
 
+def coarse(view):
+    return CoarseLevel.from_level(LazyArray.from_view(view, "coarse"), AsideReader())
+
+
 def test_a_plane_for_a_thumbnail_reads_a_few_chunks(level, watched):
     plane = np.asarray(level[5, :, :])
     assert plane.shape == (256, 256)
@@ -82,7 +87,7 @@ def test_a_thick_plane_is_sampled_too(level, watched, thickness):
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_planes_along_any_axis(watched, axis):
     cube = Watched(np.arange(160**3, dtype="u4").reshape((160,) * 3))
-    level = ThumbnailLevel.from_level(LazyArray.from_view(cube, "cube"))
+    level = coarse(cube)
     index = tuple(7 if i == axis else slice(None) for i in range(3))
     exact = cube.elements[index]
     np.testing.assert_array_equal(np.asarray(level[index])[10::20, 10::20], exact[10::20, 10::20])
@@ -111,15 +116,15 @@ def test_what_is_cropped_is_exact(level, watched):
 
 def test_small_planes_are_exact():
     small = Watched(np.random.default_rng(0).integers(0, 99, (16, 64, 64), "u1"))
-    level = ThumbnailLevel.from_level(LazyArray.from_view(small, "small"))
+    level = coarse(small)
     np.testing.assert_array_equal(np.asarray(level[5]), small.elements[5])
 
 
 def test_it_can_be_sent_to_a_worker():
     array = np.random.default_rng(0).integers(0, 99, (16, 256, 256), "u1")
-    level = ThumbnailLevel.from_level(LazyArray.from_view(Watched(array), "sent"))
+    level = coarse(Watched(array))
     copy = pickle.loads(pickle.dumps(level))
-    assert isinstance(copy, ThumbnailLevel)
+    assert isinstance(copy, CoarseLevel)
     np.testing.assert_array_equal(copy.compute(), array)
 
 

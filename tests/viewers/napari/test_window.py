@@ -135,7 +135,7 @@ def test_what_is_to_be_said_is_on_the_canvas(window, run_volumes):
     viewer, backend = window
     backend.show(run_volumes())
     for layer in viewer.layers:
-        layer.visible = False
+        layer.opacity = 0
     viewer.canvas.overlays.scale_bar.visible = False
     top_left = pixels(viewer)[:60, :400]
     assert (top_left.sum(axis=2) > 600).sum() > 100

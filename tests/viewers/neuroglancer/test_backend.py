@@ -73,7 +73,7 @@ def test_notes_of_volumes_are_said(
     backend.show(aniso_volumes, notes=["iso0_val_b is missing."])
     said = backend.viewer.config_state.state.status_messages["notes"]
     assert "iso0_val_b is missing." in said
-    assert "Every stored segmentation is empty" in said
+    assert "Empty as stored" in said
     backend.remove([volume.identity.slot for volume in aniso_volumes])
     assert "notes" not in backend.viewer.config_state.state.status_messages
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_dacapo.errors import NapariDacapoError, PredictionError
 from napari_dacapo.volumes import LazyArray, Level, with_pyramid
+from napari_dacapo.volumes.in_memory import in_memory
 from napari_dacapo.volumes.views import SourceView
 
 if TYPE_CHECKING:
@@ -81,18 +82,16 @@ def watershed(
     """
     from napari_dacapo.analysis import segment
     from napari_dacapo.analysis.postprocess import MAX_WATERSHED_VOXELS
-    from napari_dacapo.volumes.object_source import ObjectSource
 
     sizes = prediction.roi[1] if roi is None else roi[1]
     if np.prod(np.divide(sizes, prediction.voxel_size)) > MAX_WATERSHED_VOXELS:
         return None
     volume = segment(prediction.with_(levels=()), task, roi=roi)
-    # In memory, or a viewer would wait for the watershed should the memo forget it.
-    name = f"finished-{volume.data.name}"
-    data = LazyArray.from_source(ObjectSource(np.asarray(volume.data), name), name)
-    identity = replace(volume.identity, variant=VARIANT)
-    return volume.with_(
-        data=data, identity=identity, revision=name, notes=() if roi is None else (_AROUND,)
+    finished = in_memory(volume)
+    return finished.with_(
+        identity=replace(volume.identity, variant=VARIANT),
+        revision=str(finished.data.name),
+        notes=() if roi is None else (_AROUND,),
     )
 
 

@@ -7,17 +7,17 @@ same viewer, are found and exchanged all the same.
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from napari.layers import Layer
 
-from napari_dacapo.errors import ArrayNotFoundError
+from napari_dacapo.runs.selection import volumes_to_show
 from napari_dacapo.viewers.napari.arrange import STACKED, arrange_layers
+from napari_dacapo.viewers.napari.camera import look_at
+from napari_dacapo.viewers.napari.caretaker import caretaker_of
 from napari_dacapo.viewers.napari.exchange import copy_settings, exchange, finish
-from napari_dacapo.viewers.napari.large_layers import show_level_in_view
+from napari_dacapo.viewers.napari.large_layers import read_aside, show_level_in_view
 from napari_dacapo.viewers.napari.layers import METADATA_KEY, VOLUME_KEY, place, stack_layer_data
-from napari_dacapo.viewers.napari.legend import update_legend
 from napari_dacapo.viewers.napari.view_state import get_view, set_view
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ _ROLES = (
     "raw", "mask", "weight", "gt", "target", "prediction", "gradients", "live", "segmentation",
     "error",
 )  # fmt: skip
-
-_COMPLETE = {"raw", "gt", "prediction", "segmentation"}
 
 
 def add_run(
@@ -67,7 +65,8 @@ def add_run(
     iteration : int, optional
         A validated iteration; the last one if not given.
     parameters : str, optional
-        Name of a stored output, or what to compute a segmentation with.
+        Of the segmentation: the name of a stored output, or a threshold or
+        bias as a number; what is not stored is computed.
     segmentation : {"stored", "computed"}, optional
         Stored unless every stored output is empty, if not given.
 
@@ -81,24 +80,16 @@ def add_run(
     ------
     ArrayNotFoundError
         If the run has nothing to show; says why.
+    SelectionError
+        If there are no such dataset or parameters.
     ValueError
-        If there is no such dataset, or an argument makes no sense.
+        If `segmentation` is something else.
     """
-    volumes = run.volumes(
-        dataset=dataset, iteration=iteration, parameters=parameters, segmentation=segmentation
-    )
-    roles = {volume.role for volume in volumes}
-    missing = [] if roles >= _COMPLETE else run.missing(dataset, iteration)
-    if not volumes:
-        raise ArrayNotFoundError(f"Run {run.name} has nothing to show.", todo=" ".join(missing))
+    chosen = volumes_to_show(run, dataset, iteration, parameters, segmentation)
     backend = NapariBackend(viewer)
-    try:
-        backend.show(volumes, notes=missing)
-        layers = backend.layers()
-    finally:
-        backend.close()
-    slots = [volume.identity.slot for volume in volumes]
-    ours = [layer for layer in layers if layer.metadata[METADATA_KEY]["slot"] in slots]
+    backend.show(chosen.volumes, notes=chosen.missing)
+    slots = [volume.identity.slot for volume in chosen.volumes]
+    ours = [layer for layer in backend.layers() if layer.metadata[METADATA_KEY]["slot"] in slots]
     return sorted(ours, key=lambda layer: slots.index(layer.metadata[METADATA_KEY]["slot"]))
 
 
@@ -139,12 +130,8 @@ class NapariBackend:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
-        viewer.layers.events.inserted.connect(self._on_inserted)
-        viewer.layers.events.removed.connect(self._update_legend)
-        # gt is a line in planes and filled in 3-D; that is no news at each turn.
-        warnings.filterwarnings("ignore", message="Contours are not displayed during 3D")
-        for layer in self.layers():
-            finish(layer)
+        self._caretaker = caretaker_of(viewer)
+        self._asked: set[tuple[str, str, str]] = set()
 
     def layers(self) -> list[Layer]:
         """Return the layers on screen that came from this package, in order."""
@@ -165,25 +152,25 @@ class NapariBackend:
         UnsupportedError
             If napari cannot show one of them; then nothing is changed.
         """
-        wanted = list(zip(volumes, stack_layer_data(volumes), strict=True))
+        self._asked = {place(volume.identity.as_dict()) for volume in volumes}
+        wanted = list(zip(volumes, stack_layer_data(volumes, notes), strict=True))
         known = {layer.metadata[METADATA_KEY]["slot"] for layer in self.layers()}
         is_new = not any(volume.identity.slot in known for volume in volumes)
         # napari reads each plane that it passes on the way to the one that is looked at.
         sights = _hide(wanted) if is_new else {}
-        for i, (volume, data) in enumerate(wanted):
-            if i == 0:
-                for _, keywords, _ in data:
-                    keywords["metadata"][METADATA_KEY]["run_notes"] = list(notes)
+        for volume, data in wanted:
             self._show_one(volume, data)
             if volume.role == "segmentation" and volume.identity.slot not in known:
                 self._give_way(place(data[0][1]["metadata"][METADATA_KEY]))
         if is_new and volumes:
-            self._look_at([volume.identity.slot for volume in volumes])
-            self._reveal(sights)
+            try:
+                look_at(self.viewer, self._in_slots({volume.identity.slot for volume in volumes}))
+            finally:
+                self._reveal(sights)
             self.viewer.canvas.overlays.scale_bar.visible = True
         if any(STACKED in layer.metadata[METADATA_KEY] for layer in self.layers()):
             self.arrange("side by side")
-        self._update_legend()
+        self._caretaker.update()
 
     def remove(self, slots: Iterable[str]) -> None:
         """Take the volumes of these slots off the screen; unknown slots are ignored."""
@@ -196,8 +183,8 @@ class NapariBackend:
         return list(found.values())
 
     def arrange(self, arrangement: Arrangement) -> None:
-        """Lay the volumes on top of each other or next to each other."""
-        arrange_layers(self.viewer, self.layers(), arrangement)
+        """Lay the volumes on top of each other, or those shown last next to each other."""
+        arrange_layers(self.viewer, self.layers(), arrangement, self._asked)
 
     def get_view(self) -> ViewState:
         """Return camera and appearance, independent of the backend."""
@@ -208,9 +195,7 @@ class NapariBackend:
         set_view(self.viewer, view)
 
     def close(self) -> None:
-        """Disconnect from the viewer's events; layers stay. Safe to call twice."""
-        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
-        self.viewer.layers.events.removed.disconnect(self._update_legend)
+        """Do nothing: layers stay, and so does what takes care of them."""
 
     def _in_slots(self, slots: set[str]) -> list[Layer]:
         return [layer for layer in self.layers() if layer.metadata[METADATA_KEY]["slot"] in slots]
@@ -224,7 +209,9 @@ class NapariBackend:
             channel = data[1]["metadata"][METADATA_KEY]["channel"]
             old = here.pop(channel, None)
             if old is None:
-                self.viewer.layers.insert(self._index(volume), Layer.create(*data))
+                new = Layer.create(*data)
+                read_aside(new)
+                self.viewer.layers.insert(self._index(volume), new)
             elif not exchange(old, data):
                 self._replace(old, data)
         for layer in here.values():
@@ -263,6 +250,7 @@ class NapariBackend:
     def _replace(self, old: Layer, data: LayerData) -> None:
         """Put a new layer in the place of one that cannot take the data."""
         new = Layer.create(*data)
+        read_aside(new)
         finish(new)
         copy_settings(old, new)
         index = int(self.viewer.layers.index(old))
@@ -273,31 +261,3 @@ class NapariBackend:
         new.name = data[1]["name"]
         if was_selected:
             self.viewer.layers.selection.add(new)
-
-    def _look_at(self, slots: list[str]) -> None:
-        """Move camera and plane to new volumes.
-
-        gt often covers a small part of a large raw volume: then the view is of
-        that part, or else nothing but raw would be in it.
-        """
-        layers = self._in_slots(set(slots))
-        inner = [layer for layer in layers if layer.metadata[METADATA_KEY]["role"] != "raw"]
-        inner = inner or layers
-        n_axes = len(inner[0].metadata[METADATA_KEY]["voxel_size"])
-        n_extra = self.viewer.dims.ndim - n_axes
-        # The centre of a voxel: between two, layers round to different planes.
-        shape = inner[0].extent.data[1] + 1
-        middle = inner[0].data_to_world(shape // 2)[-n_axes:]
-        for axis, value in enumerate(middle):
-            self.viewer.dims.set_point(n_extra + axis, value)
-        part = self.viewer.layers.get_extent(inner).world[:, -n_axes:]
-        whole = self.viewer.layers.get_extent(layers).world[:, -n_axes:]
-        is_large_part = all((whole[1] - whole[0]) <= 2 * (part[1] - part[0]))
-        self.viewer.reset_view(layers=layers if is_large_part else inner)
-
-    def _on_inserted(self, event: Any) -> None:
-        finish(event.value)
-        self._update_legend()
-
-    def _update_legend(self, event: Any = None) -> None:
-        update_legend(self.viewer)

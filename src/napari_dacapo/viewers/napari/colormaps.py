@@ -29,6 +29,7 @@ __all__ = [
     "image_colormap",
     "instance_colormap",
     "labels_colormap",
+    "line_colormap",
 ]
 
 _VEIL = (0.5, 0.5, 0.55, 0.45)
@@ -162,12 +163,17 @@ def instance_colormap() -> CyclicLabelColormap:
     return label_colormap(49, 0.5, background_value=0)
 
 
+def line_colormap(color: RGBA) -> DirectLabelColormap:
+    """Return one colour for the lines around all labels."""
+    return DirectLabelColormap(color_dict={0: class_color(0), None: color})
+
+
 def labels_colormap(
     look: Appearance, channel: ChannelAppearance | None = None
 ) -> CyclicLabelColormap | DirectLabelColormap:
     """Return cyclic colours for instances, one colour a value for classes and masks."""
     if look.line_color is not None:
-        return DirectLabelColormap(color_dict={0: class_color(0), None: look.line_color})
+        return line_colormap(look.line_color)
     if look.kind == "instances":
         return instance_colormap()
     # napari without numba refuses colours of larger values.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels
 
 from napari_dacapo.viewers.napari.arrange import STACKED
+from napari_dacapo.viewers.napari.colormaps import line_colormap
+from napari_dacapo.viewers.napari.large_layers import read_aside
 from napari_dacapo.viewers.napari.layers import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ def exchange(layer: Layer, data: LayerData) -> bool:
     if not is_same_kind or layer.multiscale != keywords["multiscale"] or layer.ndim != n_axes:
         return False
     if (new["key"], new["revision"]) != (old["key"], old["revision"]):
+        if layer.multiscale:
+            read_aside(layer, elements)
         layer.data = elements
     for name in ("scale", "translate", "units", "axis_labels"):
         if list(map(str, getattr(layer, name))) != list(map(str, keywords[name])):
@@ -76,6 +80,8 @@ def exchange(layer: Layer, data: LayerData) -> bool:
         layer.contrast_limits = new["contrast_limits"]
     _hand_on(old, new)
     layer.metadata = keywords["metadata"]
+    if new["notes"] != old["notes"]:
+        _say_notes(layer)
     return True
 
 
@@ -89,10 +95,18 @@ def _hand_on(old: dict[str, Any], new: dict[str, Any]) -> None:
 def finish(layer: Layer) -> None:
     """Set once what layer data cannot say: outlines, and notes in the status bar."""
     said = layer.metadata.get(METADATA_KEY)
+    if said is not None:
+        read_aside(layer)  # layers of readers come without
     if said is None or said["contour"] is None:
         return
-    if isinstance(layer, Labels):
+    if isinstance(layer, Labels) and said["contour"]:
         layer.contour = said["contour"]
+        layer.opacity = said["opacity"]
+        if said["line_color"] is not None:
+            layer.colormap = line_colormap(said["line_color"])
     said["contour"] = None
-    if said["notes"]:
-        layer.help = "; ".join(said["notes"])
+    _say_notes(layer)
+
+
+def _say_notes(layer: Layer) -> None:
+    layer.help = "; ".join(layer.metadata[METADATA_KEY]["notes"])

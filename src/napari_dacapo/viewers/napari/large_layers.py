@@ -2,137 +2,173 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from math import ceil, prod
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dacapo.viewers.napari.aside import AsideReader, AsideView
+from napari_dacapo.viewers.napari.sampling import SampledView, chunk_count
 from napari_dacapo.volumes.lazy_array import LazyArray
 from napari_dacapo.volumes.recent import Recent
-from napari_dacapo.volumes.views import View, basic_index
+from napari_dacapo.volumes.views import basic_index
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import dask.array as da
     from napari.components import ViewerModel
     from napari.layers import Layer
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
-    from napari_dacapo.volumes.views import Index
+    from napari_dacapo.volumes.views import View
 
-__all__ = ["SampledPlane", "ThumbnailLevel", "prepare_levels", "show_level_in_view"]
+__all__ = ["CoarseLevel", "prepare_levels", "read_aside", "show_level_in_view"]
 
-# A plane of more chunks than this is not read for a picture of 32 pixels.
+# A plane of more chunks than this is not read for a thumbnail of 32 pixels.
 _MANY_CHUNKS = 128
-_SAMPLES = 8
-_THREADS = 8
 _RECENT_BYTES = 2**22
 
 
 def prepare_levels(levels: Sequence[da.Array]) -> list[da.Array]:
     """Return the levels of a multiscale layer, ready for the way in which napari reads them."""
-    prepared = list(levels)
-    if len(prepared) > 1 and isinstance(prepared[-1], LazyArray):
-        prepared[-1] = ThumbnailLevel.from_level(prepared[-1])
-    return prepared
+    reader = AsideReader()
+    return [
+        CoarseLevel.from_level(level, reader) if i and isinstance(level, LazyArray) else level
+        for i, level in enumerate(levels)
+    ]
 
 
-class ThumbnailLevel(LazyArray):
-    """The coarsest level of an array, with cheap planes for thumbnails.
+class CoarseLevel(LazyArray):
+    """A coarse level of an array, for napari.
 
     At each step of a slider napari reads a whole plane of the coarsest level
     for the thumbnail of the layer, however small the part on screen is: of a
     plane of 4096 x 4096 voxels all chunks, gigabytes of them. Here a plane
     that would touch very many chunks is sampled: a few of its blocks stand for
     those around them. What is shown on the canvas napari crops first, if only
-    to the whole; crops are exact, as is all that dask computes.
+    to the whole: that is read aside if it takes long (:func:`read_aside`), and
+    exact in the end. What dask computes always is.
     """
 
+    reader: AsideReader
     recent: Recent
 
     @classmethod
-    def from_level(cls, level: LazyArray) -> ThumbnailLevel:
-        """Wrap the coarsest level."""
-        return cls.from_view(level.lazy_view, level.name, level.chunks)
+    def from_level(cls, level: LazyArray, reader: AsideReader) -> CoarseLevel:
+        """Wrap a level; all levels of a layer share a reader."""
+        self = cls.from_view(level.lazy_view, level.name, level.chunks)
+        assert isinstance(self, CoarseLevel)
+        self.reader = reader
+        return self
 
     @classmethod
     def from_view(
         cls, view: View, name: str, chunks: Sequence[Sequence[int]] | None = None
-    ) -> ThumbnailLevel:
+    ) -> CoarseLevel:
         """Wrap a view, as :meth:`LazyArray.from_view`."""
         self = super().from_view(view, name, chunks)
-        assert isinstance(self, ThumbnailLevel)
-        self.recent = Recent(_RECENT_BYTES)
+        assert isinstance(self, CoarseLevel)
+        self.reader, self.recent = AsideReader(), Recent(_RECENT_BYTES)
         return self
 
     def __getitem__(self, index: Any) -> da.Array:
-        part = LazyArray.from_view(self.lazy_view, self.name, self.chunks)[index]
         basic = basic_index(index, self.shape)
-        if basic is None or not isinstance(part, LazyArray):
+        if basic is None:
+            part: da.Array = self._plain()[index]
             return part
         whole = [axis for axis, entry in enumerate(basic) if entry == slice(None)]
-        if len(whole) != 2 or len(basic) == 2:
-            return part
-        kept = [axis for axis, entry in enumerate(basic) if isinstance(entry, slice)]
-        view, axes = part.lazy_view, (kept.index(whole[0]), kept.index(whole[1]))
-        if prod(ceil(view.shape[axis] / view.chunks[axis]) for axis in axes) <= _MANY_CHUNKS:
-            return part
-        sampled = SampledPlane(view, axes, self.recent, str(basic))
-        return LazyArray.from_view(sampled, f"{part.name}-sampled", part.chunks)
+        view = self.lazy_view[basic]
+        name = f"{self.name}-{basic}"
+        if len(whole) == 2 < len(basic):  # for a thumbnail
+            if chunk_count(view) <= _MANY_CHUNKS:
+                return LazyArray.from_view(view, name)
+            return LazyArray.from_view(SampledView(view, self.recent, name), f"{name}-sampled")
+        return _Cropped.from_view(AsideView(view, self.reader, name), name)
 
 
-class SampledPlane(View):
-    """A plane of which a few places are read; each stands for those around it.
+class _Cropped(LazyArray):
+    """A part that napari shows, and waits for."""
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None, **kwargs: Any
+    ) -> NDArray[Any]:
+        return np.asarray(self.lazy_view.read(), dtype=dtype)
+
+
+def read_aside(layer: Layer, levels: Any = None) -> None:
+    """Let a layer show pictures that take long to read roughly at first.
+
+    It shows more as more is read, with a bar among napari's activities, where
+    it can be cancelled. Does nothing without a window.
 
     Parameters
     ----------
-    view : View
-        The plane; it may be several voxels thick.
-    axes : tuple of int
-        The two axes along which it extends.
-    recent : Recent
-        Where planes are kept that were read before.
-    key : str
-        Which plane it is, for ``recent``.
+    layer : napari.layers.Layer
+        Whose levels are not all quick to read.
+    levels : sequence of array, optional
+        The levels that it will have; default those that it has.
     """
+    if levels is None:
+        levels = layer.data if layer.multiscale else ()
+    reader = next((level.reader for level in _coarse(levels)), None)
+    if reader is None or reader.attached:
+        return
+    from qtpy.QtWidgets import QApplication
 
-    def __init__(self, view: View, axes: tuple[int, int], recent: Recent, key: str) -> None:
-        self.view, self.axes, self.recent, self.key = view, axes, recent, key
-        self.shape, self.dtype = view.shape, view.dtype
-        self.chunks, self.starts = view.chunks, view.starts
-
-    def __getitem__(self, index: Index) -> View:
-        return self.view[index]
-
-    def read(self) -> NDArray[Any]:
-        """Read the places and spread them."""
-        return self.recent.get(self.key, self._sample)
-
-    def _sample(self) -> NDArray[Any]:
-        rows, columns = (_places(self.view.shape[axis]) for axis in self.axes)
-        points = [self._through(row, column) for row in rows for column in columns]
-        with ThreadPoolExecutor(_THREADS) as pool:
-            samples = list(pool.map(lambda point: point.read(), points))
-        grid = np.array(samples, self.dtype).reshape(len(rows), len(columns), *samples[0].shape)
-        grid = np.moveaxis(grid, (0, 1), self.axes)
-        for axis in self.axes:
-            n = self.view.shape[axis]
-            grid = np.take(grid, np.arange(n) * len(_places(n)) // n, axis)
-        return grid
-
-    def _through(self, row: int, column: int) -> View:
-        index: list[int | slice] = [slice(None)] * self.view.ndim
-        for axis, place in zip(self.axes, (row, column), strict=True):
-            index[axis] = place
-        return self.view[tuple(index)]
+    if QApplication.instance() is not None:
+        reader.attach(_News(layer, reader))
 
 
-def _places(n: int) -> list[int]:
-    """Return the middles of equal parts of an axis."""
-    count = min(n, _SAMPLES)
-    return [(2 * i + 1) * n // (2 * count) for i in range(count)]
+def _coarse(levels: Iterable[Any]) -> Iterable[CoarseLevel]:
+    return (level for level in levels if isinstance(level, CoarseLevel))
+
+
+class _News:
+    """Tells a layer to look again, and the user how far it is."""
+
+    def __init__(self, layer: Layer, reader: AsideReader) -> None:
+        self._layer, self._reader = weakref.ref(layer), weakref.ref(reader)
+        self._bar: Any = None
+        self._latest: tuple[int, int] | None = None
+        self._showing = False
+
+    def __call__(self, done: int, total: int) -> None:
+        from superqt.utils import ensure_main_thread
+
+        self._latest = (done, total)
+        ensure_main_thread(self._show)()
+
+    def _show(self) -> None:
+        # napari handles events while it makes a bar: what comes then is shown after.
+        if self._showing:
+            return
+        self._showing = True
+        try:
+            while (latest := self._latest) is not None:
+                self._latest = None
+                layer = self._layer()
+                self._announce(layer, *latest)
+                if layer is not None:
+                    layer.refresh(extent=False, thumbnail=False)
+        finally:
+            self._showing = False
+
+    def _announce(self, layer: Layer | None, done: int, total: int) -> None:
+        from napari.utils import cancelable_progress
+
+        reader = self._reader()
+        if self._bar is not None and self._bar.is_canceled and reader is not None:
+            reader.cancel()
+        if self._bar is not None and (layer is None or done >= total or done < self._bar.n):
+            self._bar.close()
+            self._bar = None
+        if layer is None or not 0 < done < total:
+            return
+        if self._bar is None:
+            text = f"Reading an overview of {layer.name}"
+            self._bar = cancelable_progress(total=total, desc=text)
+        self._bar.update(done - self._bar.n)
 
 
 def show_level_in_view(viewer: ViewerModel, layer: Layer) -> None:

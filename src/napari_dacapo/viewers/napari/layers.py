@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_dacapo.runs.selection import volumes_to_show
 from napari_dacapo.viewers.appearance import appearance
 from napari_dacapo.viewers.naming import layer_name
-from napari_dacapo.viewers.napari.colormaps import image_colormap, labels_colormap
+from napari_dacapo.viewers.napari.colormaps import (
+    image_colormap,
+    instance_colormap,
+    labels_colormap,
+)
 from napari_dacapo.viewers.napari.large_layers import prepare_levels
 
 if TYPE_CHECKING:
@@ -49,6 +54,7 @@ MAX_SPLIT_CHANNELS = 16
 """Up to so many channels become layers of their own; more become a slider."""
 
 UNIT = "nanometer"
+_FILLED = 0.3
 
 
 def run_layer_data(
@@ -63,20 +69,29 @@ def run_layer_data(
 
     The arguments are those of :meth:`napari_dacapo.runs.Run.volumes`.
     """
-    volumes = run.volumes(
-        dataset=dataset, iteration=iteration, parameters=parameters, segmentation=segmentation
-    )
-    return [layer for layers in stack_layer_data(volumes) for layer in layers]
+    chosen = volumes_to_show(run, dataset, iteration, parameters, segmentation)
+    stack = stack_layer_data(chosen.volumes, chosen.missing)
+    return [layer for layers in stack for layer in layers]
 
 
-def stack_layer_data(volumes: Sequence[Volume]) -> list[list[LayerData]]:
+def stack_layer_data(volumes: Sequence[Volume], notes: Sequence[str] = ()) -> list[list[LayerData]]:
     """Return the layer data of volumes that lie on top of each other.
 
     As :func:`layer_data` of each, but affinities and the scores of classes
     are hidden at first where there is a segmentation made of them: they cover
     what the eye needs to compare it with gt.
+
+    Parameters
+    ----------
+    volumes : sequence of Volume
+        From the bottom to the top.
+    notes : sequence of str
+        What to say of all of them, e.g. which parts of a run are missing;
+        kept with the first.
     """
     stack = [layer_data(volume) for volume in volumes]
+    for _, keywords, _ in stack[0] if stack else ():
+        keywords["metadata"][METADATA_KEY]["run_notes"] = list(notes)
     all_said = [keywords["metadata"][METADATA_KEY] for layers in stack for _, keywords, _ in layers]
     segmented = {place(said) for said in all_said if said["role"] == "segmentation"}
     for layers in stack:
@@ -165,7 +180,11 @@ def _one_layer(volume: Volume, look: Appearance, index: int | None) -> LayerData
             ),
         }
         return data, keywords, "image"
-    keywords["colormap"] = labels_colormap(look, channel)
+    # Layer data cannot say that labels are lines; as fillings these would cover everything.
+    keywords["opacity"] = _FILLED if look.contour else look.opacity
+    keywords["colormap"] = (
+        instance_colormap() if look.line_color is not None else labels_colormap(look, channel)
+    )
     if features := _features(look, channel):
         keywords["features"] = features
     return data, keywords, "labels"
@@ -249,9 +268,10 @@ def _metadata(volume: Volume, look: Appearance, index: int | None) -> dict[str, 
         "voxel_size": list(volume.voxel_size),
         "offset": list(volume.offset),
         "look": look.kind,
-        "has_line_color": look.line_color is not None,
+        "line_color": look.line_color,
         "contrast_limits": None if look.contrast_limits is None else list(look.contrast_limits),
         "gives_way": _gives_way(volume, look),
         "contour": look.contour,
+        "opacity": look.opacity,
         "run_notes": [],
     }

@@ -2,7 +2,9 @@
 
 Layer names stay the same from iteration to iteration, and a note in some
 layer's metadata is seen by nobody: an empty mask or a repaired offset has to
-be said where one looks.
+be said where one looks. A few words, though: they cover what one looks at. All
+notes are in the dock, in the layers' metadata and, of the selected layer, in
+the status bar.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from napari.components.overlays import TextOverlay
 
 from napari_dacapo.store.parameters import parse_parameters
 from napari_dacapo.viewers.napari.layers import METADATA_KEY, place
+from napari_dacapo.viewers.napari.plugin_settings import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,45 +24,95 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["LEGEND", "legend_text", "update_legend"]
+__all__ = ["LEGEND", "legend_text", "show_legend", "update_legend"]
 
 LEGEND = "napari_dacapo"
 """Key of the overlay in ``viewer.canvas.overlays``."""
 
-_WIDTH = 80
-_MAX_NOTES = 6
+_FONT_SIZE = 9
+_PIXELS_PER_CHARACTER = 8
+_PART_OF_CANVAS = 0.6
+_MIN_COLUMNS = 24
+_MAX_LINES = 3
+_MAX_GROUPS = 4
+_BOX = (0.0, 0.0, 0.0, 0.45)
+# What is first is read; a copy of raw is as good as the original for most.
+_WEIGHT = ("", "segmentation", "prediction", "live", "error", "gt", "raw")
 
 
 def update_legend(viewer: ViewerModel) -> None:
-    """Say on the canvas what the layers of this package show."""
-    text = legend_text(viewer.layers)
+    """Say on the canvas what the layers of this package show.
+
+    Whether the words are visible is for the user to say, in the preferences or
+    of the overlay.
+    """
+    width = viewer.canvas.size[1]
+    columns = max(_MIN_COLUMNS, int(_PART_OF_CANVAS * width / _PIXELS_PER_CHARACTER))
+    text = legend_text(viewer.layers, columns)
     overlays = viewer.canvas.overlays
     if LEGEND not in overlays:
         if not text:
             return
-        overlays[LEGEND] = TextOverlay(position="top_left", font_size=9, box=True)
+        overlays[LEGEND] = TextOverlay(
+            position="top_left", font_size=_FONT_SIZE, color="white", box_color=_BOX
+        )
+        show_legend(viewer)
     overlays[LEGEND].text = text
-    overlays[LEGEND].visible = bool(text)
+    overlays[LEGEND].box = bool(text)
 
 
-def legend_text(layers: Iterable[Layer]) -> str:
-    """Return one line for each run and dataset on screen, and the notes below it."""
+def show_legend(viewer: ViewerModel) -> None:
+    """Show or hide the words as the preferences say."""
+    legend = viewer.canvas.overlays.get(LEGEND)
+    if legend is not None:
+        legend.visible = bool(getattr(settings_of("display"), "legend", True))
+
+
+def legend_text(layers: Iterable[Layer], columns: int) -> str:
+    """Return a few lines for each run and dataset of which anything is visible.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+        All layers of a viewer.
+    columns : int
+        How long a line may be, in characters.
+    """
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    seen = set()
     for layer in layers:
         said = layer.metadata.get(METADATA_KEY)
         if said is not None:
             groups.setdefault(place(said), []).append(said)
+            if layer.visible:
+                seen.add(place(said))
+    visible = [(where, group) for where, group in groups.items() if where in seen]
     lines: list[str] = []
-    for (_, run, dataset), group in groups.items():
+    for (_, run, dataset), group in visible[:_MAX_GROUPS]:
         title = " · ".join(part for part in (run, dataset, *_facts(group)) if part)
-        lines += textwrap.wrap(title, _WIDTH, subsequent_indent="   ")
-        notes = _notes(group)
-        for note in notes[:_MAX_NOTES]:
-            lines += textwrap.wrap(note, _WIDTH, initial_indent="! ", subsequent_indent="   ")
-        if len(notes) > _MAX_NOTES:
-            lines.append(f"! … and {len(notes) - _MAX_NOTES} more")
+        head = _wrap(title, columns, n_lines=_MAX_LINES - 1)
+        lines += head
+        n_lines = _MAX_LINES - len(head) if len(visible) == 1 else 1
+        lines += _most_important(_notes(group), columns, n_lines)
+    if len(visible) > _MAX_GROUPS:
+        lines.append(f"… and {len(visible) - _MAX_GROUPS} more")
     # napari measures text a little too narrow for its box, and many lines as one too few.
     return "\n".join(f"{line}   " for line in [*lines, *([""] if len(lines) > 3 else [])])
+
+
+def _wrap(text: str, columns: int, *, n_lines: int, begin: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, columns, initial_indent=begin, subsequent_indent="   ", max_lines=n_lines,
+        placeholder=" …",
+    )  # fmt: skip
+
+
+def _most_important(notes: list[str], columns: int, n_lines: int) -> list[str]:
+    if not notes:
+        return []
+    more = f" (+{len(notes) - 1} more)" if len(notes) > 1 else ""
+    *lines, last = _wrap(notes[0], columns - len(more), n_lines=n_lines, begin="! ")
+    return [*lines, f"{last}{more}"]
 
 
 def _facts(group: list[dict[str, Any]]) -> list[str]:
@@ -83,11 +136,16 @@ def _in_words(text: str) -> str:
 
 
 def _notes(group: list[dict[str, Any]]) -> list[str]:
-    """Return all notes; what is to be said of several layers is said once."""
+    """Return all notes, what matters most first; what is to be said of several layers, once."""
     roles: dict[str, dict[str, None]] = {}
     for said in group:
-        for note in said["notes"]:
-            roles.setdefault(note, {})[said["role"]] = None
         for note in said["run_notes"]:
             roles.setdefault(note, {})
-    return [f"{', '.join(who)}: {note}" if who else note for note, who in roles.items()]
+        for note in said["notes"]:
+            roles.setdefault(note, {})[said["role"]] = None
+    ranked = sorted(roles.items(), key=lambda entry: min(map(_rank, entry[1]), default=0))
+    return [f"{', '.join(who)}: {note}" if who else note for note, who in ranked]
+
+
+def _rank(role: str) -> int:
+    return _WEIGHT.index(role) if role in _WEIGHT else len(_WEIGHT)
