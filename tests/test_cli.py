@@ -57,6 +57,7 @@ def test_every_command_has_help_with_examples(
         (["runs", "/nowhere/at/all"], 1, "/nowhere/at/all"),
         (["show", "run", "--store", "/nowhere/at/all"], 1, "/nowhere/at/all"),
         (["runs"], 1, "dacapo.yaml"),
+        (["show", "x" * 5000], 1, "dacapo.yaml"),
         (["runs", "--path-map", "/nrs"], 1, "/nrs"),
         (["demo", "nucleus"], 1, "mito_distance, cell_affinities"),
     ],
@@ -76,6 +77,20 @@ def test_errors_are_one_line_and_an_exit_code(
     (line,) = captured.err.splitlines()
     assert line.startswith("napari-dacapo: ")
     assert said in line
+
+
+def test_what_of_an_options_file_does_not_count_is_said(
+    stores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "dacapo.yaml"
+    file.write_text(f"runs_base_dir: {stores / 'main'}\npath_map: {{/: /}}\n")
+    assert run_cli("runs", str(tmp_path)) == 0
+    captured = capsys.readouterr()
+    assert "dist_aniso" in captured.out
+    (line,) = captured.err.splitlines()
+    assert line.startswith(f"napari-dacapo: The path_map of {file} is not used")
+    assert run_cli("runs", str(file)) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_bug_is_one_line_too_unless_asked_for_more(

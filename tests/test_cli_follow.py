@@ -7,7 +7,6 @@ import math
 import signal
 import subprocess
 import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +14,14 @@ from tests.runs.replay import Replay
 
 from napari_dacapo import cli
 from napari_dacapo.cli.follow import _as_json, _as_text
-from napari_dacapo.runs import LossEvent, NewBestEvent, ProblemEvent, StalledEvent, ValidationEvent
+from napari_dacapo.runs import (
+    LossEvent,
+    NewBestEvent,
+    ProblemEvent,
+    RunWatcher,
+    StalledEvent,
+    ValidationEvent,
+)
 from napari_dacapo.runs.best import BestScoreValue
 
 if TYPE_CHECKING:
@@ -233,11 +239,45 @@ def test_infinity_is_null() -> None:
     assert "voi inf (p, mean over datasets)" in _as_text(NewBestEvent("r", 7, BEST))
 
 
-def test_it_watches_on_the_main_thread(
+HANGING = """
+import os, signal, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from napari_dacapo.cli import main
+from napari_dacapo.runs import RunWatcher
+
+def hang(watcher):
+    print("hanging", flush=True)
+    while True:
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            pass  # as in a call of the system that is not to be interrupted
+
+RunWatcher.poll = hang
+main()
+"""
+
+
+def test_ctrl_c_ends_it_while_a_file_server_does_not_answer(stores: Path) -> None:
+    command = [sys.executable, "-c", HANGING, "follow", NAME]
+    command += ["--store", str(stores / "pypi-0.3.5-thresholds")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "hanging\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60) == ("", "")
+        assert process.returncode == 0
+    finally:
+        process.kill()
+
+
+def test_an_error_ends_the_command(
     stores: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """So that an error, or Ctrl-C, ends the command."""
-    before = threading.active_count()
-    run_cli("follow", NAME, "--store", stores / "pypi-0.3.5-thresholds")
-    assert threading.active_count() == before
-    assert capsys.readouterr().out
+    def fail(watcher: RunWatcher) -> None:
+        raise MemoryError("no memory is left")
+
+    monkeypatch.setattr(RunWatcher, "poll", fail)
+    assert run_cli("follow", NAME, "--store", stores / "pypi-0.3.5-thresholds") == 1
+    assert "no memory is left" in capsys.readouterr().err

@@ -95,6 +95,19 @@ def test_a_store_without_runs_says_so(printed: Any, tmp_path: Path) -> None:
     assert json.loads(printed("runs", tmp_path, "--json")) == []
 
 
+def test_a_store_that_is_not_there_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = tmp_path / "dacapo.yaml"
+    options.write_text("runs_base_dir: /nonexistent/x\n")
+    with pytest.raises(SystemExit) as left:
+        cli.main(["runs", str(options)])
+    assert left.value.code == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "The store /nonexistent/x is not there." in captured.err
+
+
 def check_array(entry: dict[str, Any], folder: Path) -> None:
     """Compare a printed array with its metadata on disk, read as plain JSON."""
     assert list(entry) == ARRAY_KEYS
@@ -109,7 +122,7 @@ def check_array(entry: dict[str, Any], folder: Path) -> None:
 
 def test_show_json(printed: Any, stores: Path) -> None:
     shown = json.loads(printed("show", "dist_aniso", "--store", stores / "main", "--json"))
-    assert list(shown) == [*RUN_KEYS, "datasets"]
+    assert list(shown) == [*RUN_KEYS, "datasets", "train_datasets", "notes"]
     (dataset,) = shown["datasets"]
     assert list(dataset) == ["name", "raw", "gt", "iterations"]
     assert [entry["iteration"] for entry in dataset["iterations"]] == [10, 20]
@@ -135,6 +148,50 @@ def test_show_json_names_the_mapped_original(printed: Any, stores: Path) -> None
     original = stores / "data" / "aniso_val.zarr" / "raw"
     assert raw["path"] == str(original)
     assert raw["shape"] == json.loads((original / ".zarray").read_text())["shape"]
+
+
+def test_show_json_names_the_one_array_that_elements_come_from(
+    printed: Any, stores: Path, tmp_path: Path
+) -> None:
+    data, store = stores / "data", stores / "pypi-0.3.5"
+    path_map = f"/nrs/demo/dacapo-data={data}"
+    shown = json.loads(
+        printed("show", "simple_split", "-s", store, "--path-map", path_map, "--json")
+    )
+    (dataset,) = shown["datasets"]
+    assert dataset["raw"]["path"] == str(data / "simple.zarr" / "test" / "raw")
+    assert dataset["gt"]["path"] == str(data / "simple.zarr" / "test" / "labels")
+    (train,) = shown["train_datasets"]
+    assert list(train) == ["name", "raw", "gt"]
+    assert train["raw"]["path"] == str(data / "simple.zarr" / "train" / "raw")
+    # DaCapo joins the names of container and dataset, so that a slash does no harm.
+    shutil.copytree(store / "configs", tmp_path / "configs")
+    config = tmp_path / "configs" / "runs" / "dist_same_iso0.yaml"
+    config.write_text(config.read_text().replace("dataset: raw", "dataset: /raw"))
+    shown = json.loads(
+        printed("show", "dist_same_iso0", "-s", tmp_path, "--path-map", path_map, "--json")
+    )
+    assert shown["datasets"][0]["raw"]["path"] == str(data / "iso0_val_a.zarr" / "raw")
+
+
+def test_show_json_of_training_datasets_and_notes(printed: Any, stores: Path) -> None:
+    data = stores / "data"
+    arguments = ("show", "dist_aniso", "-s", stores / "main", "--json")
+    shown = json.loads(printed(*arguments))
+    assert shown["train_datasets"] == [{"name": "aniso_train", "raw": None, "gt": None}]
+    notes = {(n["iteration"], n["array"]): n["note"] for n in shown["notes"]}
+    assert all(note["dataset"] == "aniso_val" for note in shown["notes"])
+    assert notes.keys() == {
+        (None, "raw"), (None, "gt"), (10, "threshold_127"), (20, "threshold_127"),
+    }  # fmt: skip
+    assert "copy" in notes[None, "raw"]
+    assert "empty" in notes[10, "threshold_127"]
+    shown = json.loads(printed(*arguments, "--path-map", f"/nrs/demo/dacapo-data={data}"))
+    (train,) = shown["train_datasets"]
+    metadata = json.loads((data / "aniso_train.zarr" / "raw" / ".zarray").read_text())
+    assert train["raw"]["shape"] == metadata["shape"]
+    assert train["raw"]["path"] == str(data / "aniso_train.zarr" / "raw")
+    assert {note["array"] for note in shown["notes"]} == {"threshold_127"}
 
 
 def test_show_json_of_a_run_that_has_nothing(printed: Any, stores: Path) -> None:
@@ -172,6 +229,39 @@ def test_the_page_of_a_run_names_every_array(printed: Any, stores: Path) -> None
     for iteration in (20, 40, 60):
         assert page.count(f"\n{iteration} prediction") == 2
         assert page.count(f"\n{iteration} WatershedPostProcessorParameters(") == 10
+
+
+def test_the_page_of_a_run_says_what_is_to_be_known_of_its_arrays(
+    printed: Any, stores: Path
+) -> None:
+    lines = printed("show", "dist_aniso", "-s", stores / "main").splitlines()
+    assert [line for line in lines if line.startswith("raw, gt: the copy that the validation")]
+    empty = "10 threshold_127, 20 threshold_127: This stored segmentation is empty."
+    assert [line for line in lines if line.startswith(empty)]
+    after = lines[lines.index("Training") :]
+    assert after[1].split()[0] == "Array"
+    assert [line for line in after if line.startswith("aniso_train raw  not there")]
+    missing = "aniso_train gt: /nrs/demo/dacapo-data/aniso_train.zarr/labels does not exist."
+    assert [line for line in after if line.startswith(missing)]
+
+
+def test_a_mask_is_listed_where_there_is_one(printed: Any, stores: Path, tmp_path: Path) -> None:
+    shutil.copytree(stores / "main" / "configs", tmp_path / "configs")
+    config = tmp_path / "configs" / "runs" / "never_trained.yaml"
+    text = config.read_text()
+    mask = """mask_config:
+        __type__: ZarrArrayConfig
+        name: mask
+        file_name: /nrs/demo/dacapo-data/iso0_val_a.zarr
+        dataset: labels
+"""
+    assert text.count("mask_config: null\n") > 1
+    config.write_text(text.replace("mask_config: null\n", mask))
+    page = printed(
+        "show", "never_trained", "-s", tmp_path, "-m", f"/nrs/demo/dacapo-data={stores / 'data'}"
+    )
+    assert page.count("\nmask  ") == page.count("\nraw   ") > 0
+    assert "\niso0_train mask  " in page
 
 
 @pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1) for a terminal")

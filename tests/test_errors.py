@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from napari_dacapo import errors
@@ -25,6 +27,24 @@ def test_they_are_also_what_python_calls_them() -> None:
     assert issubclass(errors.ConfigNotFoundError, KeyError)
     assert issubclass(errors.ReadOnlyError, PermissionError)
     assert issubclass(errors.UnsafeFileError, errors.BrokenFileError)
+
+
+@pytest.mark.parametrize(
+    ("cause", "passing"),
+    [
+        (OSError(errno.ESTALE, "Stale file handle"), True),
+        (TimeoutError(), True),
+        (FileNotFoundError(), False),
+        (NotADirectoryError(), False),
+        (PermissionError(), False),
+        (ValueError(), False),
+        (None, False),
+    ],
+)
+def test_what_may_be_over_the_next_time(cause: Exception | None, passing: bool) -> None:
+    with pytest.raises(errors.BrokenFileError) as raised:
+        raise errors.BrokenFileError("It cannot be read.") from cause
+    assert raised.value.passing is passing
 
 
 def test_all_are_named() -> None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from napari_dacapo.errors import OptionsError, StoreNotFoundError
 from napari_dacapo.options import (
     Options,
+    default_store,
     find_options_file,
     load_options,
     locate_store,
@@ -44,6 +45,17 @@ def _write(path: Path, text: str = "runs_base_dir: /nrs/runs\n") -> Path:
 
 
 # Where the options file is.
+
+
+def test_the_default_store_is_that_of_the_environment_or_of_the_options_file(
+    home: Path, cwd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert default_store({}, cwd, home) == ""
+    found = _write(cwd / "dacapo.yaml")
+    assert default_store({}, cwd, home) == str(found)
+    assert default_store({"NAPARI_DACAPO_STORE": "/nrs/runs"}, cwd, home) == "/nrs/runs"
+    monkeypatch.chdir(cwd)
+    assert default_store({"DACAPO_OPTIONS_FILE": "dacapo.yaml"}, cwd, home) == str(found)
 
 
 def test_the_order_of_places(home: Path, cwd: Path, tmp_path: Path) -> None:
@@ -171,6 +183,13 @@ def test_relative_folders(tmp_path: Path, cwd: Path) -> None:
         ("type: !!python/object/apply:os.system ['touch {}']", "cannot be read"),
         ("[" * 5000, "cannot be read"),
         ("type: \x01", "cannot be read"),
+        ("type: files\ntype: files", "cannot be read"),
+        ("runs_base_dir: ~nosuchuser/runs", "home that is not known"),
+        ('runs_base_dir: "a\\0b"', "holds a NUL"),
+        ("path_map: {/a: ~nosuchuser/b}", "home that is not known"),
+        ("path_map: [[/a=/b]]", "no entry of a map"),
+        ("path_map: [{/a: /b}]", "no entry of a map"),
+        ("path_map: {/a: [/b]}", "no replacement"),
         ("#" * 2_000_000, "more than"),
     ],
 )
@@ -180,6 +199,170 @@ def test_broken_options_files(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(OptionsError, match=reason):
         load_options(file)
     assert not target.exists()
+
+
+@pytest.mark.parametrize("key", ["path_map", "url_map", "runs_base_dir", "type", "other"])
+def test_nested_aliases_are_not_expanded(tmp_path: Path, key: str) -> None:
+    """Printed or gone through, these would be a hundred million entries."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 8)]
+    file = _write(tmp_path / "dacapo.yaml", "\n".join([*lines, "type: files", f"{key}: *a7"]))
+    with pytest.raises(OptionsError, match="more than 10000 values"):
+        load_options(file)
+
+
+# Whose word a map is.
+
+_MAPPED = "runs_base_dir: runs\npath_map: {/: /, /nrs: /mnt}\nurl_map: {/mnt: s3://x}\n"
+
+
+@pytest.mark.parametrize("place", ["{home}/dacapo.yaml", "{home}/.config/dacapo/dacapo.yaml"])
+def test_maps_of_the_users_own_places_count(home: Path, cwd: Path, place: str) -> None:
+    file = _write(Path(place.format(home=home)), _MAPPED)
+    for options in (
+        load_options(environ={}, cwd=cwd, home=home),
+        load_options(file, environ={}, cwd=cwd, home=home),
+        load_options(file.parent, environ={}, cwd=cwd, home=home),
+        load_options(environ={}, cwd=file.parent, home=home),
+    ):
+        assert options.path_map == {"/": "/", "/nrs": "/mnt"}
+        assert options.url_map == {"/mnt": "s3://x"}
+        assert options.source == file
+        assert options.notes == ()
+
+
+def test_maps_of_a_named_file_count(home: Path, cwd: Path, tmp_path: Path) -> None:
+    file = _write(tmp_path / "project" / "dacapo.yaml", _MAPPED)
+    for environ, path in (
+        ({}, file),
+        ({"NAPARI_DACAPO_STORE": str(file)}, None),
+        ({"DACAPO_OPTIONS_FILE": str(file)}, None),
+        ({"DACAPO_OPTIONS_FILE": str(file)}, file.parent),
+    ):
+        options = load_options(path, environ=environ, cwd=cwd, home=home)
+        assert options.path_map == {"/": "/", "/nrs": "/mnt"}
+        assert (options.source, options.notes) == (file, ())
+
+
+def test_maps_of_a_file_that_came_along_with_its_folder_do_not_count(
+    home: Path, cwd: Path, tmp_path: Path
+) -> None:
+    file = _write(tmp_path / "stranger" / "dacapo.yaml", _MAPPED)
+    for environ in ({}, {"NAPARI_DACAPO_STORE": str(file.parent)}):
+        options = load_options(
+            None if environ else file.parent, environ=environ, cwd=cwd, home=home, path_map="/a=/b"
+        )
+        assert options.runs_base_dir == file.parent / "runs"
+        assert options.path_map == {"/a": "/b"}
+        assert options.url_map == {}
+        (note,) = options.notes
+        assert "path_map and url_map" in note
+        assert f"name the file itself: {file}." in note
+        # What is opened again is trusted no more than before.
+        assert options.source is not None
+        again = load_options(options.source, environ={}, cwd=cwd, home=home)
+        assert again.path_map == {}
+
+
+def test_a_database_that_came_along_with_a_folder_says_nothing_of_other_folders(
+    home: Path, cwd: Path, tmp_path: Path
+) -> None:
+    text = "type: mongo\nmongo_db_host: mongodb://host\nmongo_db_name: x\nruns_base_dir: "
+    file = _write(tmp_path / "stranger" / "dacapo.yaml", f"{text}/")
+    with pytest.raises(OptionsError, match="name the file itself"):
+        load_options(file.parent, environ={}, cwd=cwd, home=home)
+    assert load_options(file, environ={}, cwd=cwd, home=home).runs_base_dir == Path("/")
+    (file.parent / "link").symlink_to("/")
+    file.write_text(f"{text}./link")
+    with pytest.raises(OptionsError, match="name the file itself"):
+        load_options(file.parent, environ={}, cwd=cwd, home=home)
+    file.write_text(f"{text}./runs")
+    options = load_options(file.parent, environ={}, cwd=cwd, home=home)
+    assert (options.type, options.runs_base_dir) == ("mongo", file.parent / "runs")
+
+
+@pytest.mark.parametrize("how", ["found", "named", "folder"])
+def test_the_file_of_the_working_directory_opens_no_home(
+    home: Path, cwd: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    link = cwd / "link"
+    link.symlink_to(home.parent)
+    wide = {"/": "/", "/a": str(home), "/b": str(home.parent), "/c": "~", "/d": str(link)}
+    narrow = {"/nrs": "/mnt/lab", "/e": str(home / "data"), "/f": "~/data", "/g": str(cwd)}
+    entries = "\n".join(f"  {key}: '{value}'" for key, value in {**wide, **narrow}.items())
+    file = _write(cwd / "dacapo.yaml", f"runs_base_dir: runs\npath_map:\n{entries}\n")
+    path = {"found": None, "named": file, "folder": cwd}[how]
+    options = load_options(path, environ={}, cwd=cwd, home=home)
+    assert options.path_map == narrow
+    assert options.source == file
+    assert len(options.notes) == len(wide)
+    for note, (prefix, replacement) in zip(options.notes, wide.items(), strict=True):
+        assert f"{prefix}={replacement} in the path_map of {file} is not used" in note
+        assert f"DACAPO_OPTIONS_FILE={file}" in note
+    environ = {"DACAPO_OPTIONS_FILE": str(file)}
+    assert load_options(path, environ=environ, cwd=cwd, home=home).path_map == {**wide, **narrow}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files belong to nobody here")
+@pytest.mark.parametrize("how", ["found", "named", "folder"])
+def test_the_file_of_somebody_else_in_the_working_directory_opens_nothing(
+    home: Path, cwd: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = _write(cwd / "dacapo.yaml", _MAPPED)
+    user = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    path = {"found": None, "named": file, "folder": cwd}[how]
+    options = load_options(path, environ={}, cwd=cwd, home=home)
+    assert options.runs_base_dir == cwd / "runs"
+    assert options.path_map == options.url_map == {}
+    assert f"DACAPO_OPTIONS_FILE={file}" in options.notes[0]
+
+
+# Homes and folders that are not there.
+
+
+def test_without_a_home_its_places_are_passed_over(
+    cwd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as where nobody knows the user
+    assert find_options_file({}, cwd) is None
+    file = _write(cwd / "dacapo.yaml", "runs_base_dir: /runs\npath_map: {/: /, /nrs: /mnt}")
+    options = load_options(environ={"DACAPO_OPTIONS_FILE": "~/x.yaml"}, cwd=cwd)
+    assert (options.source, options.path_map) == (file, {"/nrs": "/mnt"})
+
+
+def test_without_a_working_directory_its_place_is_passed_over(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "removed").mkdir()
+    monkeypatch.chdir(tmp_path / "removed")
+    (tmp_path / "removed").rmdir()
+    assert find_options_file({}, home=home) is None
+    with pytest.raises(OptionsError, match="no DaCapo options file"):
+        load_options(environ={}, home=home)
+    with pytest.raises(StoreNotFoundError, match="working directory was removed"):
+        load_options("runs", environ={}, home=home)
+    file = _write(home / "dacapo.yaml", "runs_base_dir: runs")
+    assert load_options(environ={}, home=home).runs_base_dir == home / "runs"
+    assert load_options(file, environ={}).runs_base_dir == home / "runs"
+
+
+def test_homes_of_nobody(home: Path, cwd: Path) -> None:
+    environ = {"DACAPO_OPTIONS_FILE": "~nosuchuser/dacapo.yaml"}
+    assert find_options_file(environ, cwd, home) is None
+    with pytest.raises(StoreNotFoundError, match="does not exist"):
+        load_options("~nosuchuser/runs", environ={}, home=home)
+    for arguments in (
+        {"path_map": "/a=~nosuchuser/b"},
+        {"environ": {"NAPARI_DACAPO_PATH_MAP": "/a=~nosuchuser/b"}},
+        {"runs_base_dir": "~nosuchuser/b"},
+    ):
+        with pytest.raises(OptionsError, match="~nosuchuser/b, begins with a home"):
+            load_options(**{"environ": {}, "runs_base_dir": cwd, "cwd": cwd, **arguments})
+    options = Options(runs_base_dir=cwd, path_map={"/a": "~nosuchuser/b"})
+    assert options.map_path("/a/c") == Path("~nosuchuser/b/c")
+    assert options.roots == (cwd, Path("~nosuchuser/b"))
 
 
 # Paths instead of options files.
@@ -233,7 +416,7 @@ def test_runs_with_slashes_in_their_names(tmp_path: Path) -> None:
 def test_a_folder_with_an_options_file(tmp_path: Path) -> None:
     file = _write(tmp_path / "project" / "dacapo.yaml", "runs_base_dir: /elsewhere")
     options = load_options(tmp_path / "project")
-    assert (options.runs_base_dir, options.source) == (Path("/elsewhere"), file)
+    assert (options.runs_base_dir, options.source) == (Path("/elsewhere"), file.parent)
 
 
 def test_a_store_wins_over_an_options_file_in_it(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def open_training_run(viewer: napari.viewer.Viewer) -> None:
     from napari_dacapo import preferences
     from napari_dacapo.widgets.open_dialog import OpenDialog, main_window
 
-    dialog = OpenDialog(preferences.recent_stores(), main_window())
+    dialog = OpenDialog(preferences.recent_stores(), preferences.default_store(), main_window())
 
     def open_chosen() -> None:
         show_runs(viewer).open_store(dialog.store(), run=dialog.run(), show=True)

@@ -31,6 +31,9 @@ __all__ = [
     "UnsupportedError",
 ]
 
+# What the file system says of a file itself, and not of its own troubles.
+_LASTING = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
+
 
 class NapariDacapoError(Exception):
     """Base of all errors that this package raises on purpose.
@@ -52,6 +55,11 @@ class NapariDacapoError(Exception):
         self.todo = todo
         self.path = path
         super().__init__(" ".join(part for part in (message, todo) if part))
+
+    @property
+    def passing(self) -> bool:
+        """Whether it may be over the next time: a file server that does not answer, e.g."""
+        return isinstance(self.__cause__, OSError) and not isinstance(self.__cause__, _LASTING)
 
 
 class OptionsError(NapariDacapoError):

@@ -10,11 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psygnal import Signal
+
+from napari_dacapo.viewers.napari.plugin_settings import settings_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = [
     "backend",
+    "changes",
     "columns",
     "default_store",
     "follow_interval",
@@ -29,11 +34,38 @@ __all__ = [
     "set_path_map",
     "set_url_map",
     "url_map",
-    "use_cache_size",
 ]
 
-PLUGIN = "napari-dacapo"
 MAX_RECENT = 12
+SEPARATOR = ";"
+
+
+class Changes:
+    """Tells what the user changes while windows are open.
+
+    Attributes
+    ----------
+    columns : Signal
+        Other columns were chosen for the run table.
+    """
+
+    columns = Signal()
+
+    def __init__(self) -> None:
+        self._settings: Any = None
+
+    def follow(self) -> None:
+        """Listen to napari's settings, which are made anew when plugins are switched on or off."""
+        settings = settings_of("display")
+        if settings is not None and settings is not self._settings:
+            self._settings = settings
+            settings.events.columns.connect(self._on_columns)
+
+    def _on_columns(self, event: Any) -> None:
+        self.columns.emit()
+
+
+changes = Changes()
 
 
 def default_store() -> str:
@@ -43,12 +75,14 @@ def default_store() -> str:
 
 def recent_stores() -> tuple[str, ...]:
     """Return the stores that were open lately, latest first."""
-    lines = str(_get("stores", "recent_stores", "")).splitlines()
-    return tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    paths = str(_get("stores", "recent_stores", "")).split(SEPARATOR)
+    return tuple(dict.fromkeys(path.strip() for path in paths if path.strip()))
 
 
 def remember_store(path: str) -> None:
-    """Put a store in front of the recent ones."""
+    """Put a store in front of the recent ones, unless its path cannot be one of a list."""
+    if SEPARATOR in path:
+        return
     _set_recent((path, *recent_stores()))
 
 
@@ -70,9 +104,8 @@ def path_map() -> dict[str, str]:
 
 def usable_path_map() -> dict[str, str]:
     """Return the path map; if its text is no map, tell the user and return an empty one."""
-    from napari.utils.notifications import show_warning
-
     from napari_dacapo.errors import OptionsError
+    from napari_dacapo.viewers.napari.notifications import show_warning
 
     try:
         return path_map()
@@ -114,7 +147,8 @@ def set_backend(name: str) -> None:
 
 def columns() -> tuple[str, ...]:
     """Return the columns that the user chose for the run table; empty: as many as fit."""
-    return tuple(key for key in str(_get("display", "columns", "")).split(",") if key)
+    keys = (key.strip() for key in str(_get("display", "columns", "")).split(","))
+    return tuple(key for key in keys if key)
 
 
 def set_columns(keys: Iterable[str]) -> None:
@@ -137,18 +171,9 @@ def follow_interval() -> float:
     return float(_get("display", "follow_interval", 2.0))
 
 
-def use_cache_size() -> None:
-    """Give the chunk cache the size that the user set; 0 leaves the default."""
-    megabytes = int(_get("display", "cache_size_mb", 0))
-    if megabytes > 0:
-        from napari_dacapo.volumes import set_cache_size
-
-        set_cache_size(megabytes * 10**6)
-
-
 def _set_recent(paths: Iterable[str]) -> None:
     kept = list(dict.fromkeys(paths))[:MAX_RECENT]
-    _set("stores", "recent_stores", "\n".join(kept))
+    _set("stores", "recent_stores", f"{SEPARATOR} ".join(kept))
 
 
 def _get_map(key: str) -> dict[str, str]:
@@ -158,21 +183,10 @@ def _get_map(key: str) -> dict[str, str]:
 
 
 def _get(category: str, key: str, default: Any) -> Any:
-    return getattr(_category(category), key, default)
+    return getattr(settings_of(category), key, default)
 
 
 def _set(category: str, key: str, value: Any) -> None:
-    settings = _category(category)
+    settings = settings_of(category)
     if settings is not None and hasattr(settings, key):
         setattr(settings, key, value)
-
-
-def _category(category: str) -> Any:
-    """Return napari's settings of one heading; None where napari does not know the plugin."""
-    from napari.settings import get_plugin_settings
-
-    try:
-        settings = get_plugin_settings(PLUGIN)
-    except KeyError:  # the plugin is switched off, or napari has not looked for plugins
-        return None
-    return getattr(settings, category, None)

@@ -76,7 +76,9 @@ def read_layers(path: str) -> list[LayerData] | list[tuple[None]]:
     from napari_dacapo.preferences import usable_path_map
     from napari_dacapo.runs import open_store
     from napari_dacapo.viewers.napari.notifications import show_info, show_warning
+    from napari_dacapo.viewers.napari.plugin_settings import use_cache_size
 
+    use_cache_size()
     try:
         name = locate_store(path).run_name
         store = open_store(path, path_map=usable_path_map())
@@ -111,7 +113,9 @@ def read_run(path: Path, name: str) -> list[LayerData]:
     """
     from napari_dacapo.preferences import usable_path_map
     from napari_dacapo.runs import open_store
+    from napari_dacapo.viewers.napari.plugin_settings import use_cache_size
 
+    use_cache_size()
     return _layers(open_store(path, path_map=usable_path_map()), name)
 
 

@@ -98,6 +98,16 @@ def test_missing(tmp_path: Path) -> None:
     assert caught.value.path == tmp_path / "7"
 
 
+@pytest.mark.parametrize("byte", [1, 245])
+def test_an_archive_that_places_its_records_beyond_everything(real: Path, byte: int) -> None:
+    content = bytearray(real.read_bytes())
+    # The highest byte of where the directory of the archive begins.
+    content[content.rfind(b"PK\x06\x06") + 55] = byte
+    real.write_bytes(content)
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_checkpoint(real)
+
+
 @pytest.mark.parametrize("part", [0, 0.001, 0.1, 0.5, 0.9, 0.999, 0.99999])
 def test_truncated(real: Path, part: float) -> None:
     data = real.read_bytes()

@@ -10,6 +10,7 @@ import pytest
 
 from napari_dacapo.errors import ArrayNotFoundError
 from napari_dacapo.runs import BestScore, Store, ValidationScores, find_best, open_store
+from napari_dacapo.runs.best import why_no_best
 from napari_dacapo.store import ValidationIteration
 from napari_dacapo.store.configs import AffinitiesTaskConfig
 
@@ -54,6 +55,15 @@ def test_nan_is_skipped_and_counted() -> None:
     best = find_best(scores, AFFINITIES)
     assert best is not None
     assert (best.value, best.n_skipped) == (3, 2)
+
+
+def test_why_there_is_no_best_names_the_criterion() -> None:
+    nowhere = _scores((10, [_voi(NAN, NAN), _voi(NAN, NAN)]))
+    assert why_no_best(nowhere, AFFINITIES).startswith("voi is NaN everywhere")
+    apart = _scores((10, [_voi(1, NAN), _voi(NAN, 4)]))
+    assert find_best(apart, AFFINITIES) is None
+    assert why_no_best(apart, AFFINITIES) == "voi is nowhere a number for all datasets at once."
+    assert why_no_best(_scores(), AFFINITIES) == "No scores are stored."
 
 
 def test_a_dataset_without_any_score_is_left_out_and_named() -> None:

@@ -136,6 +136,47 @@ def test_copies_serve_where_originals_are_out_of_reach(
     assert volume.identity.role == role
 
 
+def test_a_torn_copy_is_said_beside_the_original(copy_run: Callable[..., Path]) -> None:
+    folder = copy_run("main", "dist_aniso")
+    torn = folder / "dist_aniso" / "validation.zarr" / "inputs" / "aniso_val" / "gt" / ".zarray"
+    torn.write_bytes(torn.read_bytes()[:20])
+    run = open_store(folder).run("dist_aniso")
+    with pytest.raises(ArrayNotFoundError) as info:
+        _ = run.dataset("aniso_val").gt
+    message = str(info.value)
+    assert message.startswith(f"{CLUSTER}/aniso_val.zarr/labels does not exist.")
+    assert f"copy that the validation made cannot be read either: {torn}" in message
+    assert "path map" in message
+    assert any(str(torn) in reason for reason in run.missing())
+    assert run.dataset("aniso_val").copy("gt") is None
+    assert run.dataset("aniso_val").raw.notes
+
+
+def test_a_copy_outside_of_the_store_is_said(copy_run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = copy_run("main", "dist_aniso")
+    gt = folder / "dist_aniso" / "validation.zarr" / "inputs" / "aniso_val" / "gt"
+    gt.rename(tmp_path / "gt")
+    gt.symlink_to(tmp_path / "gt")
+    with pytest.raises(ArrayNotFoundError, match=r"either: .*gt is a link to .*outside the store"):
+        _ = open_store(folder).run("dist_aniso").dataset("aniso_val").gt
+
+
+def test_a_path_map_that_does_not_count_is_said_where_it_is_missed(
+    copy_run: Callable[..., Path], stores: Path, tmp_path: Path
+) -> None:
+    copy_run("main", "dist_aniso", into="project/store")
+    file = tmp_path / "project" / "dacapo.yaml"
+    file.write_text(f"runs_base_dir: ./store\npath_map: {{{CLUSTER}: {stores / 'data'}}}\n")
+    said = f"The path_map of {file} is not used"
+    dataset = open_store(tmp_path / "project").run("dist_aniso").dataset("aniso_val")
+    assert dataset.raw.notes[-1].startswith(said)
+    shutil.rmtree(tmp_path / "project" / "store" / "dist_aniso" / "validation.zarr" / "inputs")
+    dataset = open_store(tmp_path / "project").run("dist_aniso").dataset("aniso_val")
+    with pytest.raises(ArrayNotFoundError, match=said):
+        _ = dataset.raw
+    assert open_store(file).run("dist_aniso").dataset("aniso_val").raw.notes == ()
+
+
 def test_copies_in_the_samples_ask_for_no_path_map(tmp_path: Path) -> None:
     # Nobody but their maker has the originals.
     store = unpack_store()
@@ -334,6 +375,48 @@ def test_a_torn_array_is_said_and_the_rest_opens(
         run.prediction("aniso_val", 20)
 
 
+def _chunks(array: Path) -> list[Path]:
+    return sorted(path for path in array.rglob("[0-9]*") if path.is_file())
+
+
+def test_a_prediction_that_is_half_written_says_so(copy_run: Callable[..., Path]) -> None:
+    folder = copy_run("main", "hot_iso0")
+    prediction = folder / "hot_iso0" / "validation.zarr" / "10" / "ds_iso0_val_a" / "prediction"
+    first, second = _chunks(prediction)
+    whole = open_store(folder).run("hot_iso0").prediction("iso0_val_a", 10)
+    assert whole is not None
+    assert whole.notes == ()
+    first.unlink()
+    run = open_store(folder).run("hot_iso0")
+    half = run.prediction("iso0_val_a", 10)
+    assert half is not None
+    assert any("1 of 2 chunks" in note for note in half.notes)
+    second.unlink()
+    nothing = run.prediction("iso0_val_a", 10)
+    assert nothing is not None
+    assert any("0 of 2 chunks" in note for note in nothing.notes)
+
+
+def test_a_list_knows_when_the_first_chunk_is_written(
+    copy_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = copy_run("main", "dist_aniso")
+    prediction = folder / "dist_aniso/validation.zarr/20/ds_aniso_val/prediction"
+    (prediction / "0").rename(tmp_path / "kept")
+
+    def validated() -> tuple[int, ...]:
+        (row,) = open_store(folder).rows()
+        return row.validated_iterations
+
+    assert validated() == (10,)
+    assert validated() == (10,)
+    run = open_store(folder).run("dist_aniso")
+    assert run.validated_iterations == (10,)
+    assert {volume.identity.iteration for volume in run.volumes()} == {None, 10}
+    (tmp_path / "kept").rename(prediction / "0")
+    assert validated() == (10, 20)
+
+
 def test_links_out_of_the_store_are_not_followed(
     copy_run: Callable[..., Path], stores: Path
 ) -> None:
@@ -348,6 +431,24 @@ def test_links_out_of_the_store_are_not_followed(
     allowed = open_store(folder, path_map={str(elsewhere): str(elsewhere)}).run("dist_aniso")
     assert allowed.validated_iterations == (10, 20)
     assert allowed.prediction("aniso_val", 20) is not None
+
+
+def test_chunks_that_are_links_out_of_the_store_are_not_read(
+    copy_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = copy_run("main", "dist_aniso")
+    raw = folder / "dist_aniso" / "validation.zarr" / "inputs" / "aniso_val" / "raw"
+    chunk = next(path for path in raw.rglob("0") if path.is_file())
+    secret = tmp_path / "secret" / "chunk"
+    secret.parent.mkdir()
+    chunk.rename(secret)
+    chunk.symlink_to(secret)
+    run = open_store(folder).run("dist_aniso")
+    assert run.dataset("aniso_val").copy("raw") is None
+    assert [volume.role for volume in run.volumes()] == ["gt", "prediction", "segmentation"]
+    allowed = open_store(folder, path_map={str(secret.parent): str(secret.parent)})
+    raw_again = allowed.run("dist_aniso").dataset("aniso_val").raw
+    np.testing.assert_array_equal(np.asarray(raw_again.data), _read(raw))
 
 
 @pytest.mark.parametrize("name", ["../../elsewhere", "/etc", "a/../../b", "..", "\0"])

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import zarr
 from tests.runs.conftest import CLUSTER, set_times
+from tests.runs.stale import StaleFiles
 
 from napari_dacapo.errors import ArrayNotFoundError, RunNotFoundError, StoreNotFoundError
-from napari_dacapo.runs import RunRow, Store, open_store
+from napari_dacapo.runs import RunRow, Store, open_store, row_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +34,7 @@ EXPECTED = {
         "dist_aniso": ("DistanceTask", "failed validations", 20, 20, (), (10, 20)),
         "dist_same_iso0": ("DistanceTask", "finished", 60, 60, (20, 40, 60), (20, 40, 60)),
         "dist_same_iso0_resumed": ("DistanceTask", "configured", 0, 20, (), ()),
-        "hot_iso0": ("HotDistanceTask", "finished", 20, 20, (10, 20), (10, 20)),
+        "hot_iso0": ("HotDistanceTask", "failed validations", 20, 20, (10, 20), (10, 20)),
         "never_trained": ("DistanceTask", "configured", 0, 20, (), ()),
         "no_validation": ("DistanceTask", "finished", 20, 20, (), (10, 20)),
         "onehot_iso0": ("OneHotTask", "finished", 20, 20, (10, 20), (10, 20)),
@@ -100,6 +104,10 @@ def test_best_scores_of_rows(open_real: Callable[..., Store]) -> None:
     assert rows["dist_same_iso0"].best_score is None, "all of its f1 scores are NaN"
     assert rows["onehot_iso0"].best_score is None, "its scores are random"
     assert rows["hot_iso0"].best_score is None, "it has no scores"
+    assert "f1_score is NaN everywhere" in rows["dist_same_iso0"].why_no_best
+    assert "random numbers" in rows["onehot_iso0"].why_no_best
+    assert rows["hot_iso0"].why_no_best == "No scores are stored."
+    assert rows["never_trained"].why_no_best == ""
 
 
 def test_a_warm_list_equals_the_cold_one(copy_run: Callable[..., Path]) -> None:
@@ -129,6 +137,34 @@ def test_the_cache_is_used_and_is_no_part_of_the_store(
     assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    "part", ["checkpoints", "validation.zarr", "validation.zarr/20", "training_stats", "scores"]
+)
+def test_what_cannot_be_read_for_a_moment_is_not_kept(
+    copy_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    folder = copy_run("pypi-0.3.5", "affs_same_iso0")
+    (right,) = open_store(folder).rows()
+    (cache,) = Path(os.environ["XDG_CACHE_HOME"]).rglob("*.json")
+    cache.unlink()
+    stale = StaleFiles(monkeypatch, folder)
+    store = open_store(folder)
+    # Silent only after the run was looked up: until then a row could not be kept anyway.
+    read = store.config_store.retrieve_run_config
+    reading: list[str] = []
+
+    def remember(name: str) -> object:
+        reading.append(name)
+        return read(name)
+
+    monkeypatch.setattr(store.config_store, "retrieve_run_config", remember)
+    with stale.when(lambda path: bool(reading) and part in path):
+        (row,) = store.rows()
+    assert row != right
+    assert "Stale file handle" in str(row.problem)
+    assert list(open_store(folder).rows()) == [right]
+
+
 def test_a_new_checkpoint_shows_in_a_warm_list(copy_run: Callable[..., Path]) -> None:
     folder = copy_run("main", "dist_aniso")
     store = open_store(folder)
@@ -146,6 +182,84 @@ def test_the_state_of_a_warm_row_goes_with_time(copy_run: Callable[..., Path]) -
     os.utime(folder / "hot_iso0")
     (row,) = open_store(folder).rows()
     assert row.state == "training"
+
+
+@pytest.mark.parametrize(("store", "iterations"), [("main", 500), ("pypi-0.3.5", 100)])
+def test_a_training_between_two_writes_of_its_stats_goes_on(
+    copy_run: Callable[..., Path], store: str, iterations: int
+) -> None:
+    """DaCapo's main branch writes at validations only, 0.3.5 every 100 iterations, too."""
+    folder = copy_run(store, "hot_iso0")
+    config = folder / "configs" / "runs" / "hot_iso0.yaml"
+    text = config.read_text().replace("num_iterations: 20", "num_iterations: 200000")
+    config.write_text(text.replace("validation_interval: 10", "validation_interval: 500"))
+    stats = [{"iteration": i, "loss": 0.5, "time": 4.0, "run_name": "hot_iso0"} for i in range(20)]
+    (folder / "stats" / "training_stats" / "hot_iso0").write_bytes(pickle.dumps(stats))
+    quiet = 3 * 4.0 * iterations
+    for ago, goes_on in ((quiet - 60, True), (quiet + 60, False)):
+        set_times(folder, time.time() - ago)
+        (row,) = open_store(folder).rows()
+        assert (row.state == "training") == goes_on
+        assert open_store(folder).run("hot_iso0").state == row.state
+
+
+def test_a_broken_config_is_read_once(
+    copy_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copy_run("main", "dist_aniso")
+    config = folder / "configs" / "runs" / "dist_aniso.yaml"
+    whole = config.read_bytes()
+    config.write_bytes(whole[:500] + b"\n[")
+    store = open_store(folder)
+    (cold,) = store.rows()
+    assert cold.state == "broken"
+    assert str(config) in str(cold.problem)
+    retrieve = store.config_store.retrieve_run_config
+
+    def unread(name: str) -> None:
+        raise AssertionError(f"{name} was read again")
+
+    monkeypatch.setattr(store.config_store, "retrieve_run_config", unread)
+    (warm,) = store.rows()
+    assert warm == cold
+    monkeypatch.setattr(store.config_store, "retrieve_run_config", retrieve)
+    config.write_bytes(whole)
+    (mended,) = store.rows()
+    assert (mended.state, mended.problem) == ("finished", None)
+
+
+def test_a_config_that_could_not_be_read_is_tried_again(
+    copy_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file does not change when its server answers again."""
+    folder = copy_run("main", "dist_aniso")
+    store = open_store(folder)
+    open_file = os.open
+
+    def stale(path: Any, flags: int, *more: Any, **options: Any) -> int:
+        if str(path).endswith("dist_aniso.yaml"):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+        return open_file(path, flags, *more, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", stale)
+        (row,) = store.rows()
+    assert row.state == "broken"
+    assert "Stale" in str(row.problem)
+    (row,) = store.rows()
+    assert row.state == "finished"
+
+
+def test_rows_of_another_version_are_read_anew(
+    copy_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copy_run("main", "dist_aniso")
+    list(open_store(folder).rows())
+    (cache,) = Path(os.environ["XDG_CACHE_HOME"]).rglob("*.json")
+    cache.write_text(cache.read_text().replace('"DistanceTask"', '"OldTask"'))
+    assert [row.task for row in open_store(folder).rows()] == ["OldTask"]
+    monkeypatch.setattr(row_cache, "__version__", "99.0")
+    assert [row.task for row in open_store(folder).rows()] == ["DistanceTask"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1, "rows": 3}', b"\xff\xfe"])
@@ -247,6 +361,19 @@ def test_names_that_lead_elsewhere_are_not_followed(
     (outside / "secret.yaml").write_text("name: linked\n")
     rows = {row.name: row for row in store.rows()}
     assert "linked" not in rows or rows["linked"].state == "broken"
+
+
+def test_a_run_whose_folders_lead_elsewhere_has_no_time(
+    copy_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = copy_run("main", "never_trained")
+    (tmp_path / "elsewhere" / "validation.zarr" / "10").mkdir(parents=True)
+    (folder / "never_trained").symlink_to(tmp_path / "elsewhere")
+    # Without its ending, the name of this file leads out of the folder of runs.
+    shutil.copy(folder / "configs" / "runs" / "never_trained.yaml", folder / "configs/runs/...yaml")
+    (dots, row) = open_store(folder).rows()
+    assert (dots.name, dots.state, dots.last_change) == ("..", "broken", None)
+    assert (row.name, row.state, row.last_change) == ("never_trained", "configured", None)
 
 
 def test_a_listing_can_be_cancelled(open_real: Callable[..., Store]) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from napari_dacapo.errors import BrokenFileError, ReadOnlyError, UnsafeFileError
 from napari_dacapo.options import Options
-from napari_dacapo.store import LocalArrayStore, create_array_store
+from napari_dacapo.store import (
+    LocalArrayStore,
+    StoredValidation,
+    create_array_store,
+    stored_validation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +30,10 @@ WATERSHED = [
 
 class Dataset(NamedTuple):
     name: str
+
+
+def _look(store: LocalArrayStore, run: str, iteration: int) -> StoredValidation:
+    return store.stored_validation(store.validation_container(run), iteration)
 
 
 def _arrays(folder: Path) -> set[Path]:
@@ -43,19 +53,22 @@ def test_every_array_of_every_validation_is_found(
         found: set[Path] = set()
         datasets = set()
         for iteration in reader.validated_iterations(run):
-            for folder in reader.dataset_folders(run, iteration):
+            stored = _look(reader, run, iteration)
+            assert stored.iteration == iteration
+            for folder in stored.predictions:
                 name = folder.removeprefix("ds_")
+                assert stored.folder(name) == folder
                 datasets.add(name)
                 for key in (folder, name, Dataset(name)):
                     prediction = reader.validation_prediction_array(run, iteration, key)
                     assert prediction.path == container / str(iteration) / folder / "prediction"
                 found.add(prediction.path)
-                for parameters in reader.output_names(run, iteration, name):
+                for parameters in stored.outputs.get(folder, ()):
                     output = reader.validation_output_array(run, iteration, parameters, name)
                     found.add(output.path)
-        stored = _arrays(container)
-        assert found == {path for path in stored if "inputs" not in path.parts}
-        inputs = {path for path in stored if "inputs" in path.parts}
+        arrays = _arrays(container)
+        assert found == {path for path in arrays if "inputs" not in path.parts}
+        inputs = {path for path in arrays if "inputs" in path.parts}
         named = {
             identifier.path
             for name in datasets | {path.parent.name for path in inputs}
@@ -88,23 +101,31 @@ def test_identifiers_are_those_of_dacapo(options: Callable[[str], Options], stor
 def test_listings(options: Callable[[str], Options]) -> None:
     store = create_array_store(options("pypi-0.3.5"))
     assert store.validated_iterations("affs_same_iso0") == [20, 40, 60]
-    assert store.dataset_folders("affs_same_iso0", 40) == ["ds_iso0_val_a", "ds_iso0_val_b"]
-    assert store.output_names("affs_same_iso0", 40, "iso0_val_b") == WATERSHED
-    assert store.dataset_folders("simple_split", 10) == ["test"]
+    stored = _look(store, "affs_same_iso0", 40)
+    assert stored.folders == stored.predictions == {"ds_iso0_val_a", "ds_iso0_val_b"}
+    assert set(stored.outputs["ds_iso0_val_b"]) == set(WATERSHED)
+    assert stored.is_complete(["iso0_val_a", "iso0_val_b"])
+    assert not stored.is_complete(["iso0_val_a", "iso0_val_c"])
+    assert not stored.is_complete([])
+    assert _look(store, "simple_split", 10).folders == {"test"}
     prediction = store.validation_prediction_array("simple_split", 10, "test")
     assert prediction.dataset == "10/test/prediction"
     assert store.validated_iterations("dist_aniso") == []
     assert store.validated_iterations("never_trained") == []
-    assert store.dataset_folders("never_trained", 3) == []
-    assert store.output_names("never_trained", 3, "x") == []
-    assert create_array_store(options("pypi-0.3.5-thresholds")).output_names(
-        "dist_thr_shim", 30, "iso0_val_a"
-    ) == ["threshold_-0.2", "threshold_0.0", "threshold_0.2"]
+    assert _look(store, "never_trained", 3) == StoredValidation(3)
+    stored = _look(create_array_store(options("pypi-0.3.5-thresholds")), "dist_thr_shim", 30)
+    assert set(stored.outputs["ds_iso0_val_a"]) == {
+        "threshold_-0.2", "threshold_0.0", "threshold_0.2",
+    }  # fmt: skip
 
 
 def _make(root: Path, *paths: str) -> LocalArrayStore:
+    """Make a store with these folders in the validations of a run; predictions are arrays."""
     for path in paths:
-        (root / "run" / "validation.zarr" / path).mkdir(parents=True)
+        folder = root / "run" / "validation.zarr" / path
+        folder.mkdir(parents=True)
+        if folder.name == "prediction":
+            (folder / ".zarray").touch()
     return LocalArrayStore(Options(runs_base_dir=root))
 
 
@@ -113,16 +134,25 @@ def test_names_with_slashes(tmp_path: Path) -> None:
     for iteration, folder in ((1, "ds_a_b"), (2, "a/b"), (3, "a_b"), (4, "ds_a_b")):
         prediction = store.validation_prediction_array("run", iteration, "a/b")
         assert prediction.dataset == f"{iteration}/{folder}/prediction"
-        assert store.dataset_folders("run", iteration) == ([folder] if iteration < 4 else [])
-    assert store.output_names("run", 3, "a/b") == ["threshold_127"]
+        stored = _look(store, "run", iteration)
+        assert stored.folders == ({folder} if iteration < 4 else set())
+        assert stored.folder("a/b") == (folder if iteration < 4 else None)
+    assert _look(store, "run", 3).outputs == {"a_b": ("threshold_127",)}
     raw, _ = store.validation_input_arrays("run", "a/b")
     assert raw.dataset == "inputs/a/b/raw"
 
 
-def test_outputs_come_in_the_order_of_their_parameters(tmp_path: Path) -> None:
-    names = [f"DummyPostProcessorParameters(id={i}, min_size={i + 1})" for i in range(12)]
-    store = _make(tmp_path, *(f"1/ds_a/output/{name}" for name in [*names, "other", ".nfs1"]))
-    assert store.output_names("run", 1, "a") == [*names, "other"]
+def test_a_folder_that_was_only_begun_does_not_hide_another(tmp_path: Path) -> None:
+    """Where arrays are and what is listed are one answer."""
+    store = _make(tmp_path, "1/ds_a", "1/a/prediction")
+    assert _look(store, "run", 1).folder("a") == "a"
+    assert store.validation_prediction_array("run", 1, "a").dataset == "1/a/prediction"
+
+
+def test_a_prediction_counts_when_it_is_an_array(tmp_path: Path) -> None:
+    store = _make(tmp_path, "1/ds_a/prediction", "1/ds_b/prediction", "1/ds_b/output/.nfs1")
+    (tmp_path / "run/validation.zarr/1/ds_b/prediction/.zarray").unlink()
+    assert _look(store, "run", 1) == StoredValidation(1, frozenset({"ds_a"}))
 
 
 def test_what_is_no_iteration(tmp_path: Path) -> None:
@@ -147,8 +177,6 @@ def test_names_stay_in_the_store(tmp_path: Path, name: str) -> None:
         lambda: store.validation_container(name),
         lambda: store.snapshot_container(name),
         lambda: store.validated_iterations(name),
-        lambda: store.dataset_folders(name, 1),
-        lambda: store.output_names("run", 1, name),
         lambda: store.validation_prediction_array(name, 1, "a"),
         lambda: store.validation_prediction_array("run", 1, name),
         lambda: store.validation_prediction_array("run", 1, Dataset(name)),
@@ -169,35 +197,82 @@ def test_iterations_are_whole_numbers(tmp_path: Path, iteration: int) -> None:
     with pytest.raises(UnsafeFileError):
         store.validation_prediction_array("run", iteration, "a")
     with pytest.raises(UnsafeFileError):
-        store.dataset_folders("run", iteration)
+        _look(store, "run", iteration)
 
 
 def test_links_out_of_the_store(tmp_path: Path) -> None:
-    store = _make(tmp_path / "store", "1/ds_a/output")
+    store = _make(tmp_path / "store", "1/ds_a/output/threshold_127", "1/ds_b/output")
     elsewhere = tmp_path / "elsewhere"
-    (elsewhere / "validation.zarr" / "1" / "ds_a" / "prediction").mkdir(parents=True)
-    (tmp_path / "store" / "linked").symlink_to(elsewhere)
-    inside = tmp_path / "store" / "run" / "validation.zarr" / "1" / "ds_a"
-    (inside / "prediction").symlink_to(elsewhere)
-    (inside / "output" / "loop").symlink_to(inside)
+    _make(elsewhere, "1/ds_a/prediction", "1/ds_a/output/threshold_127")
+    theirs = elsewhere / "run" / "validation.zarr" / "1" / "ds_a"
+    (tmp_path / "store" / "linked").symlink_to(elsewhere / "run")
+    inside = tmp_path / "store" / "run" / "validation.zarr"
+    (inside / "1" / "ds_a" / "prediction").symlink_to(theirs / "prediction")
+    (inside / "1" / "ds_a" / "output" / "loop").symlink_to(inside / "1")
+    (inside / "1" / "ds_b" / "output" / "linked").symlink_to(theirs / "output" / "threshold_127")
+    (inside / "1" / "ds_c").symlink_to(theirs)
+    (inside / "2").symlink_to(theirs.parent)
     with pytest.raises(UnsafeFileError, match="outside the store"):
         store.validated_iterations("linked")
     with pytest.raises(UnsafeFileError, match="outside the store"):
         store.validation_prediction_array("run", 1, "a")
+    outputs = {"ds_a": ("loop", "threshold_127")}
+    assert _look(store, "run", 1) == StoredValidation(1, frozenset(), outputs)
+    assert _look(store, "run", 2) == StoredValidation(2)
+
     mapped = LocalArrayStore(
         Options(runs_base_dir=tmp_path / "store", path_map={"/nrs": str(elsewhere)})
     )
     assert mapped.validated_iterations("linked") == [1]
-    assert mapped.dataset_folders("linked", 1) == ["ds_a"]
+    all_of_a = StoredValidation(1, frozenset({"ds_a"}), {"ds_a": ("threshold_127",)})
+    assert _look(mapped, "linked", 1) == all_of_a
+    assert _look(mapped, "run", 1) == StoredValidation(
+        1,
+        frozenset({"ds_a", "ds_c"}),
+        {**outputs, "ds_b": ("linked",), "ds_c": ("threshold_127",)},
+    )
+    assert _look(mapped, "run", 2) == StoredValidation(2, all_of_a.predictions, all_of_a.outputs)
 
 
-def test_loops_of_links_end(tmp_path: Path) -> None:
-    store = _make(tmp_path, "1/a")
-    folder = tmp_path / "run" / "validation.zarr" / "1" / "a"
-    for index in range(20):
-        (folder / f"loop{index}").symlink_to(folder)
-    (folder / "self").symlink_to(folder / "self")
-    assert store.dataset_folders("run", 1) == []
+def test_links_to_their_own_folder_are_no_endless_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten of them, followed eight levels deep, would be a hundred million folders."""
+    store = _make(tmp_path, "1/ds_a/prediction", "1/b")
+    top = tmp_path / "run" / "validation.zarr" / "1"
+    for folder in (top, top / "b"):
+        for index in range(10):
+            (folder / f"loop{index}").symlink_to(".")
+    (top / "self").symlink_to(top / "self")
+    listed = _count_listings(monkeypatch)
+    assert _look(store, "run", 1).folders == {"ds_a"}
+    assert len(listed) < 30
+
+
+def test_a_tree_of_folders_is_looked_through_within_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = _make(tmp_path, "1/ds_z/prediction")
+    top = tmp_path / "run" / "validation.zarr" / "1"
+    for name in itertools.product("abc", repeat=4):
+        top.joinpath(*name).mkdir(parents=True)
+    listed = _count_listings(monkeypatch)
+    monkeypatch.setattr(stored_validation, "_MAX_FOLDERS", 20)
+    assert _look(store, "run", 1).folders == {"ds_z"}
+    assert len(listed) <= 20
+
+
+def _count_listings(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Note every folder that is listed from now on."""
+    listed: list[object] = []
+    scandir = os.scandir
+
+    def counting(folder: Any) -> Any:
+        listed.append(folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", counting)
+    return listed
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="everything is readable for root")

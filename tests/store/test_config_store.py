@@ -13,6 +13,7 @@ from napari_dacapo.errors import (
     ConfigNotFoundError,
     ReadOnlyError,
     RunNotFoundError,
+    StoreNotFoundError,
     UnsafeFileError,
 )
 from napari_dacapo.options import Options
@@ -82,6 +83,20 @@ def test_what_is_not_there(options: Callable[[str], Options]) -> None:
     with pytest.raises(ConfigNotFoundError, match="no task config 'nothing'"):
         store.retrieve_task_config("nothing")
     assert store.retrieve_dataset_config_names() == []
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_a_store_that_is_not_there_is_not_empty(tmp_path: Path, kind: str) -> None:
+    source = tmp_path / "dacapo.yaml"
+    store = FileConfigStore(Options(runs_base_dir=tmp_path / "store", source=source))
+    for ask in (
+        getattr(store, f"retrieve_{kind}_config_names"),
+        lambda: getattr(store, f"retrieve_{kind}_config")("x"),
+    ):
+        with pytest.raises(StoreNotFoundError, match="is not there") as info:
+            ask()
+        assert str(tmp_path / "store") in str(info.value)
+        assert str(source) in str(info.value)
 
 
 def test_store_without_any_folder(tmp_path: Path) -> None:

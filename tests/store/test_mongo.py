@@ -7,6 +7,7 @@ wire protocol over a real socket, so that what is sent can be looked at.
 from __future__ import annotations
 
 import pickle
+import re
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from napari_dacapo.errors import (  # noqa: E402
     ReadOnlyError,
     RunNotFoundError,
     StoreNotFoundError,
+    UnsafeFileError,
 )
 from napari_dacapo.options import Options  # noqa: E402
 from napari_dacapo.store import (  # noqa: E402
@@ -163,9 +165,12 @@ def test_documents_of_the_wrong_shape(tmp_path: Path, document: dict[str, Any]) 
 def test_names_are_never_operators(tmp_path: Path) -> None:
     client = mongomock.MongoClient()
     client["dacapo"]["runs"].insert_one({"name": "run"})
+    client["dacapo"]["tasks"].insert_one({"name": "task"})
     store = MongoConfigStore(_options(tmp_path), client)
-    with pytest.raises(RunNotFoundError):
+    with pytest.raises(UnsafeFileError, match="is not a name"):
         store.retrieve_run_config({"$ne": ""})  # type: ignore[arg-type]
+    with pytest.raises(ConfigNotFoundError):
+        store.retrieve_task_config({"$ne": ""})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", [*WRITING_CONFIGS, *WRITING_STATS])
@@ -195,6 +200,21 @@ def test_a_database_must_be_named(tmp_path: Path, field: str) -> None:
 def test_addresses_that_make_no_sense(tmp_path: Path, host: str) -> None:
     with pytest.raises(OptionsError, match="no address of a MongoDB server"):
         MongoConfigStore(_options(tmp_path, host))
+
+
+@pytest.mark.parametrize("scheme", ["mongodb://", "mongodb+srv://", ""])
+@pytest.mark.parametrize(
+    "password",
+    ["qw/xy", "12/34", "qw?xy=1", "qw@xy", "qw:xy", "qw://xy", "qw%zz", "qw[x", "/", "@", "@/12"],
+)
+def test_nothing_of_a_password_that_is_not_escaped_is_told(
+    tmp_path: Path, scheme: str, password: str
+) -> None:
+    with pytest.raises(OptionsError) as info:
+        MongoConfigStore(_options(tmp_path, f"{scheme}me:{password}@server.example:port"))
+    message = str(info.value)
+    assert f"{scheme or 'mongodb://'}server.example:port " in message
+    assert not re.search("me:|qw|xy|12|34|zz", message)
 
 
 # Over a real socket.

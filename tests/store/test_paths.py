@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from napari_dacapo.errors import BrokenFileError, UnsafeFileError
 from napari_dacapo.store.paths import Roots, check_name, list_folder, read_file
+from napari_dacapo.store.stats_tail import last_record
 
 BAD_NAMES = [
     "",
@@ -111,3 +112,19 @@ def test_unreadable_file(tmp_path: Path) -> None:
     (tmp_path / "a").touch(mode=0)
     with pytest.raises(BrokenFileError, match="Permission denied"):
         read_file(tmp_path / "a", 10)
+
+
+def _open_files() -> int:
+    return len(os.listdir("/dev/fd"))
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="needs a listing of open files")
+def test_what_is_no_file_is_closed_again(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    before = _open_files()
+    for name in ("folder", "pipe"):
+        with pytest.raises(BrokenFileError, match="is not a file"):
+            read_file(tmp_path / name, 10)
+        assert last_record(tmp_path / name) is None
+    assert _open_files() == before

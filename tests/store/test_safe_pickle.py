@@ -179,7 +179,7 @@ def _text(text: str) -> bytes:
         # Depth.
         (b"\x80\x04" + b"(" * 10_000 + b".", "deeper"),
         (b"\x80\x04" + b"]" * 5_000 + b"a" * 4_999 + b".", "deeper"),
-        (b"\x80\x04" + b"]" * 50_000 + b"a" * 49_999 + b".", "more lists"),
+        (b"\x80\x04" + b"]" * 50_000 + b"a" * 49_999 + b".", "more values"),
     ],
 )
 def test_malicious_programs(content: bytes, reason: str) -> None:
@@ -246,11 +246,65 @@ def test_many_small_things_cost_little(body: bytes) -> None:
 def test_many_lists_in_batches_cost_little() -> None:
     batch = b"(" + b"]" * 1000 + b"e"
     tracemalloc.start()
-    with pytest.raises(UnsafeFileError, match="more lists"):
+    with pytest.raises(UnsafeFileError, match="more values"):
         load_pickle(b"\x80\x04]" + batch * 3000 + b".")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 60_000_000
+
+
+FLOODS = {
+    "nothing": b"N",
+    "true": b"\x88",
+    "small numbers": b"K\x01",
+    "numbers": b"M\x01\x02",
+    "long numbers": b"\x8a\x02ab",
+    "floats": b"G" + b"\x40" * 8,
+    "references": b"h\x00",
+    "empty texts": b"\x8c\x00",
+    "texts": b"\x8c\x02ab",
+    "memo": b"\x94",
+    "empty tuples": b")",
+    "tuples": b"N\x85",
+    "names": b"cnumpy\ndtype\n",
+    "appended": b"Na",
+    "appended texts": b"\x8c\x02aba",
+    "batches": b"(" + b"N" * 1000 + b"e",
+    "batches of numbers": b"(" + b"M\x01\x02" * 1000 + b"e",
+    "batches of lists": b"(" + b"]\x94" * 1000 + b"e",
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_what_a_file_makes_is_held_to_its_size(flood: str) -> None:
+    """Refused before a file of any size costs more than this one."""
+    begin = {"references": b"N\x94", "memo": b"N"}.get(flood, b"]")
+    content = b"\x80\x04" + begin + FLOODS[flood] * (4_000_000 // len(FLOODS[flood])) + b"."
+    tracemalloc.start()
+    with pytest.raises(UnsafeFileError, match="more values"):
+        load_pickle(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60_000_000
+
+
+def test_long_stats_are_not_taken_for_a_flood() -> None:
+    """The densest that DaCapo writes: two scores of one set of parameters, and short records."""
+    scores = [
+        {"iteration": i, "scores": [[[i / 7, i / 3]] for _ in range(20)], "run_name": "r"}
+        for i in range(5000)
+    ]
+    assert load_pickle(pickle.dumps(scores, protocol=4)) == scores
+    empty = [{"iteration": i, "scores": [[] for _ in range(2)]} for i in range(20_000)]
+    assert load_pickle(pickle.dumps(empty, protocol=4)) == empty
+    losses = [{"iteration": 1, "loss": 1.5, "time": 0.5, "run_name": "r"} for _ in range(50_000)]
+    for protocol in (2, 3, 4, 5):
+        assert load_pickle(pickle.dumps(losses, protocol=protocol)) == losses
+    affinities = [
+        {"iteration": i, "scores": [[[np.float64(i), np.float64(1)] for _ in range(5)]]}
+        for i in range(10_000)
+    ]
+    assert load_pickle(pickle.dumps(affinities, protocol=4)) == affinities
 
 
 def test_deeply_nested_values_are_refused() -> None:

@@ -14,8 +14,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from napari_dacapo import plain_yaml
 from napari_dacapo.errors import BrokenFileError, UnsafeFileError
-from napari_dacapo.store import load_yaml, safe_yaml
+from napari_dacapo.store import load_yaml
 
 CONFIGS = sorted((Path(__file__).parents[1] / "data" / "stores").glob("*/configs/*/*.yaml"))
 
@@ -61,12 +62,12 @@ def test_what_yaml_dumps_comes_back(value: object) -> None:
 @given(values)
 def test_pure_python_parser_gives_the_same(value: object) -> None:
     text = yaml.dump(value).encode()
-    fast = safe_yaml._Parser
+    fast = plain_yaml._Parser
     try:
-        safe_yaml._Parser = yaml.SafeLoader
+        plain_yaml._Parser = yaml.SafeLoader
         assert load_yaml(text) == _reference(text)
     finally:
-        safe_yaml._Parser = fast
+        plain_yaml._Parser = fast
 
 
 @pytest.mark.parametrize(
@@ -165,6 +166,19 @@ def test_alias_bomb_is_refused_without_being_expanded() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5_000_000
+
+
+def test_aliases_of_a_long_text_are_no_way_around() -> None:
+    text = f"a: &a {'x' * 1_000_000}\nb: [{', '.join(['*a'] * 100)}]"
+    with pytest.raises(UnsafeFileError, match="more than"):
+        load_yaml(text.encode())
+    assert load_yaml(text.partition("\n")[0].encode()) == {"a": "x" * 1_000_000}
+
+
+@pytest.mark.parametrize("item", [b"1,", b"[],", b"{},", b"? a,"])
+def test_many_values_are_refused_early(item: bytes) -> None:
+    with pytest.raises(BrokenFileError, match="more than 500000 values"):
+        load_yaml(b"[" + item * 600_000 + b"1]")
 
 
 def test_alias_to_itself_is_refused() -> None:

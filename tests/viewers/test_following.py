@@ -11,6 +11,7 @@ import pytest
 import zarr
 from napari.components import ViewerModel
 from tests.runs.replay import Replay
+from tests.runs.stale import StaleFiles
 
 from napari_dacapo.runs import open_store
 from napari_dacapo.runs.best import BestScoreValue
@@ -100,6 +101,68 @@ def test_the_row_goes_on_in_place(session: Session, following: Following, replay
     assert following.standing.progress.startswith("750 of 1,500 iterations · loss ")
     look(following)
     assert len(changes) == 1
+
+
+@pytest.mark.parametrize("part", ["validation.zarr", "checkpoints", "stats"])
+def test_a_silent_file_server_takes_nothing_from_the_row(
+    session: Session,
+    following: Following,
+    replay: Replay,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+) -> None:
+    stale = StaleFiles(monkeypatch, replay.target)
+    before, facts = session.store.row(NAME), session.facts
+    assert following.watcher is not None
+    replay.validate(900)
+    # Silent from the moment on in which the watcher has seen the validation.
+    with stale.when(lambda path: bool(heard) and part in path):
+        heard: list[object] = []
+        following.watcher.validation.connect(heard.append)
+        look(following)
+        assert heard
+        assert (session.store.row(NAME), session.facts) == (before, facts)
+    look(following)
+    after = session.store.row(NAME)
+    assert after is not None
+    assert after.validated_iterations == after.checkpoints == (300, 600, 900)
+    assert session.facts is not None
+    assert session.facts.offer.iterations == (300, 600, 900)
+
+
+def test_the_end_is_taken_over_when_all_of_it_can_be_read(
+    session: Session, following: Following, replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = StaleFiles(monkeypatch, replay.target)
+    watcher = following.watcher
+    assert watcher is not None
+    for iteration in (900, 1200, 1500):
+        replay.validate(iteration)
+    with stale.when(lambda path: bool(heard) and "validation.zarr" in path):
+        heard: list[object] = []
+        watcher.finished.connect(heard.append)
+        look(following)
+        assert heard
+    assert following.watcher is watcher
+    look(following)
+    row = session.store.row(NAME)
+    assert row is not None
+    assert (row.state, row.validated_iterations[-1]) == ("finished", 1500)
+    assert following.watcher is None
+
+
+def test_a_server_that_stays_silent_does_not_hold_up_the_rest(
+    session: Session, following: Following, replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = StaleFiles(monkeypatch, replay.target)
+    with stale.when(lambda path: "checkpoints" in path):
+        replay.train(750)
+        for _ in range(6):
+            look(following)
+    row = session.store.row(NAME)
+    assert row is not None
+    assert row.iteration == 750
+    assert "Stale file handle" in str(row.problem)
 
 
 def test_a_new_validation_is_offered_and_shown_in_place(
@@ -267,6 +330,8 @@ def test_a_run_that_is_deleted_is_said_to_be_gone_and_may_come_back(
     said = told(following)
     config = replay.target / "configs" / "runs" / f"{NAME}.yaml"
     shutil.move(replay.target, tmp_path / "away")
+    look(following)
+    assert said == [], "it may come back in a moment"
     look(following)
     assert said == [("warning", f"{NAME}: It is no longer in the store.")]
     assert following.standing.warning

@@ -10,73 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import zarr
-from napari.components import ViewerModel
+from tests.viewers.on_screen import KEY, Later, layer, open_run, roles
 
 from napari_dacapo.viewers.backends import BackendChoice, backend_choices
 from napari_dacapo.viewers.open_store import explain
 from napari_dacapo.viewers.session import Session
-from napari_dacapo.viewers.tasks import run_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-KEY = "napari-dacapo"
-
-
-@pytest.fixture
-def viewer() -> ViewerModel:
-    return ViewerModel()
-
-
-@pytest.fixture
-def session(viewer: ViewerModel) -> Iterator[Session]:
-    session = Session(backend_choices(viewer))
-    session.failed.connect(pytest.fail)
-    yield session
-    session.close()
-
-
-class Later:
-    """A starter that works when it is told to, as a thread does in its own time."""
-
-    def __init__(self) -> None:
-        self.pending: list[tuple[Callable[[], Iterator[Any]], dict[str, Any]]] = []
-
-    def __call__(self, work: Callable[[], Iterator[Any]], **callbacks: Any) -> None:
-        self.pending.append((work, callbacks))
-
-    def run(self, place: int = 0) -> None:
-        work, callbacks = self.pending.pop(place)
-        run_here(work, **callbacks)
-
-    def run_all(self) -> None:
-        while self.pending:
-            self.run()
-
-
-@pytest.fixture
-def later(viewer: ViewerModel) -> Iterator[tuple[Session, Later]]:
-    start = Later()
-    session = Session(backend_choices(viewer), start=start)
-    session.failed.connect(pytest.fail)
-    yield session, start
-    session.close()
-
-
-def roles(viewer: ViewerModel) -> list[tuple[str, int | None]]:
-    said = [layer.metadata[KEY] for layer in viewer.layers]
-    return [(each["role"], each["iteration"]) for each in said]
-
-
-def layer(viewer: ViewerModel, role: str) -> Any:
-    return next(each for each in viewer.layers if each.metadata[KEY]["role"] == role)
-
-
-def open_run(session: Session, store: Path, run: str) -> None:
-    """Open a run; where its volumes lie matters to none of these tests."""
-    session.open_store(str(store))
-    session.select_run(run)
+    from napari.components import ViewerModel
 
 
 def test_a_store_is_listed(session: Session, demo_store: Path) -> None:
@@ -105,6 +48,82 @@ def test_an_options_file_is_reopened_as_such(
     session.open_store(str(options))
     assert session.store.state.path == str(options)
     assert len(session.store.rows) == 2
+
+
+def test_a_path_map_that_came_along_with_a_folder_does_not_count_after_a_reload_either(
+    session: Session, demo_store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "dacapo.yaml").write_text(f"runs_base_dir: {demo_store}\npath_map: {{/: /}}\n")
+    session.open_store(str(tmp_path))
+    for _ in range(2):
+        assert session.store.opened is not None
+        assert session.store.opened.options.path_map == {}
+        assert session.store.state.path == str(tmp_path)
+        assert len(session.store.rows) == 2
+        session.reload()
+
+
+@pytest.fixture
+def options_file(demo_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An options file where DaCapo would find it, with a path map."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "dacapo.yaml"
+    path.write_text(
+        f"type: files\nruns_base_dir: {demo_store}\npath_map: {{/nrs/lab: /mnt/lab}}\n", "utf-8"
+    )
+    return path
+
+
+def path_map(session: Session) -> dict[str, str]:
+    assert session.store.opened is not None
+    return session.store.opened.options.path_map
+
+
+def test_the_path_map_of_an_options_file_that_was_found_is_there_after_a_reload(
+    session: Session, options_file: Path
+) -> None:
+    session.open_store()
+    assert session.store.state.path == str(options_file)
+    assert path_map(session) == {"/nrs/lab": "/mnt/lab"}
+    session.reload()
+    assert path_map(session) == {"/nrs/lab": "/mnt/lab"}
+
+
+def test_the_path_map_that_a_store_was_opened_with_is_there_after_a_reload(
+    viewer: ViewerModel, demo_store: Path
+) -> None:
+    preferred = {"/nrs/lab": "/mnt/lab", "/groups": "/mnt/groups"}
+    session = Session(backend_choices(viewer), path_map=lambda: preferred)
+    session.open_store(str(demo_store), path_map={"/nrs/lab": "/given"})
+    assert path_map(session) == {"/nrs/lab": "/given", "/groups": "/mnt/groups"}
+    preferred["/groups"] = "/other"
+    session.reload()
+    assert path_map(session) == {"/nrs/lab": "/given", "/groups": "/other"}
+    session.reload(path_map={})
+    assert path_map(session) == preferred
+    session.close()
+
+
+def test_without_a_path_the_options_file_goes_before_the_store_of_last_time(
+    session: Session, options_file: Path, stores: Path
+) -> None:
+    session.open_store(otherwise=str(stores / "main"))
+    assert session.store.state.path == str(options_file)
+    assert session.store.default == str(options_file)
+    options_file.unlink()
+    session.open_store(otherwise=str(stores / "main"))
+    assert session.store.state.path == str(stores / "main")
+    assert session.store.default == ""
+
+
+def test_an_options_file_that_makes_no_sense_is_said_even_if_nobody_asked(
+    session: Session, options_file: Path
+) -> None:
+    options_file.write_text("nothing: of this\n", "utf-8")
+    session.open_store(quiet=True)
+    assert session.store.state.status == "failed"
+    assert str(options_file) in session.store.state.problem
+    assert session.store.state.path == str(options_file)
 
 
 def test_no_store_is_a_state_not_a_failure(session: Session, tmp_path: Path) -> None:
@@ -142,7 +161,7 @@ def test_shown_layers_hold_what_is_stored(
     stored = zarr.open_array(path / "prediction", mode="r")[0]
     np.testing.assert_array_equal(np.asarray(layer(viewer, "prediction").data), stored)
     np.testing.assert_array_equal(np.asarray(layer(viewer, "segmentation").data) > 0, stored > 0)
-    assert any("Empty as stored" in note for note in session.notes)
+    assert any("Empty as stored" in note for note in session.screen.notes)
 
 
 @pytest.mark.parametrize(
@@ -212,17 +231,6 @@ def test_stepping_shows_nothing_before_the_run_is_opened(
     assert session.selection.iteration == 1200
 
 
-def test_another_dataset_waits_to_be_opened(
-    session: Session, viewer: ViewerModel, demo_store: Path
-) -> None:
-    open_run(session, demo_store, "mito_distance")
-    session.show("stacked")
-    session.select(dataset="val_east")
-    assert {each.metadata[KEY]["dataset"] for each in viewer.layers} == {"val_west"}
-    session.show("stacked")
-    assert {each.metadata[KEY]["dataset"] for each in viewer.layers} == {"val_west", "val_east"}
-
-
 def test_parameters_change_the_segmentation_only(
     session: Session, viewer: ViewerModel, stores: Path
 ) -> None:
@@ -252,7 +260,7 @@ def test_an_iteration_without_a_prediction_leaves_none_of_another_on_screen(
     session.step(-1)
     assert session.selection.iteration == 900
     assert roles(viewer) == [("raw", None), ("gt", None)]
-    assert any("900" in note for note in session.notes)
+    assert any("900" in note for note in session.screen.notes)
     session.step(-1)
     assert ("prediction", 600) in roles(viewer)
 
@@ -266,7 +274,20 @@ def test_best_iteration_is_said_with_its_doubt(
     assert why.startswith("f1_score = 0.868")
     assert len(why) > 40
     open_run(session, demo_store, "mito_distance")
-    assert session.best_iteration() == (None, "")
+    iteration, why = session.best_iteration()
+    assert iteration is None
+    assert why.startswith("f1_score is NaN everywhere")
+
+
+def test_whoever_hears_that_a_run_was_left_sees_the_next_one_selected(
+    session: Session, demo_store: Path
+) -> None:
+    open_run(session, demo_store, "mito_distance")
+    seen: list[str | None] = []
+    session.facts_changed.connect(lambda: seen.append(session.selection.run))
+    session.select_run("cell_affinities")
+    session.close_store()
+    assert seen == ["cell_affinities", "cell_affinities", None]
 
 
 def test_a_training_dataset_is_not_carried_to_the_next_run(session: Session, stores: Path) -> None:
@@ -328,19 +349,6 @@ def test_reload_reads_what_is_on_screen_again(
     np.testing.assert_array_equal(np.asarray(layer(viewer, "prediction").data), expected)
     assert session.selection.iteration == 600
     assert viewer.canvas.grid.enabled
-
-
-@pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Addresses that were opened, in place of a browser of the person who runs the tests."""
-    opened: list[str] = []
-
-    def open_page(url: str, *_: object) -> bool:
-        opened.append(url)
-        return True
-
-    monkeypatch.setattr(webbrowser, "open", open_page)
-    return opened
 
 
 def test_neuroglancer_shows_steps_and_takes_over_the_view(
@@ -447,8 +455,8 @@ def test_cancel_keeps_what_has_arrived(later: tuple[Session, Later], demo_store:
     session.open_store(str(demo_store))
     work, callbacks = start.pending.pop()
     answers = work()
-    callbacks["on_value"](next(answers))
-    callbacks["on_value"](next(answers))
+    while not session.store.rows:
+        callbacks["on_value"](next(answers))
     assert len(session.store.rows) == 1
     assert session.store.listing
     session.cancel()

@@ -12,6 +12,11 @@ import numpy as np
 import pytest
 import zarr
 
+from napari_dacapo.store.paths import Roots
+from napari_dacapo.volumes.chunk_files import ChunkFiles
+from napari_dacapo.volumes.metadata import ArrayMetadata, read_metadata
+from napari_dacapo.volumes.sources import ZarrSource
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -47,6 +52,13 @@ def make_n5(
         swapped = np.ascontiguousarray(part).astype(part.dtype.newbyteorder(">"))
         chunk.write_bytes(header + gzip.compress(swapped.tobytes()))
     return path
+
+
+def zarr_source(path: Path) -> ZarrSource:
+    """Let zarr-python read an array that TensorStore could read as well."""
+    array = read_metadata(path)
+    assert isinstance(array, ArrayMetadata)
+    return ZarrSource(ChunkFiles(array, Roots([path]), headers=False))
 
 
 def listing(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import pickle
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -207,6 +209,41 @@ def test_upsampled(raw, numbers, order):
         expected = data.repeat(2, axis=1).repeat(3, axis=2)
     np.testing.assert_allclose(values(volume), expected, atol=1e-9)
     assert volume.voxel_size == pytest.approx((40, 2, 4 / 3))
+
+
+@pytest.mark.parametrize("size", [2 * 10**8, 10**14])
+@pytest.mark.parametrize("fields", [{"upsample": (1, 1, 1)}, {"upsample": (3, 1, 2)}], ids=str)
+def test_upsampling_takes_no_memory_before_it_is_looked_at(tmp_path, size, fields):
+    """The axis is claimed to be long; the elements are not there."""
+    (tmp_path / ".zarray").write_text(
+        json.dumps(
+            {"zarr_format": 2, "shape": [size, 1, 1], "chunks": [2**20, 1, 1], "dtype": "|u1",
+             "compressor": None, "fill_value": 7, "order": "C", "filters": None}
+        )
+    )  # fmt: skip
+    source = of_zarr(tmp_path)
+    tracemalloc.start()
+    volume = volume_from_config(
+        config("ResampledArrayConfig", source_array_config=source, interp_order=1, **fields)
+    )
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200 * 2**20
+    factors = fields["upsample"]
+    assert volume.shape == (size * factors[0], factors[1], factors[2])
+    assert (np.asarray(volume.data[size : size + 5, 0]) == 7).all()
+
+
+def test_upsampling_to_absurd_sizes_is_refused(tmp_path):
+    metadata = {"zarr_format": 2, "shape": [2**50, 16, 16], "chunks": [2**20, 1, 1],
+                "dtype": "|u1", "compressor": None, "fill_value": 0, "order": "C",
+                "filters": None}  # fmt: skip
+    (tmp_path / ".zarray").write_text(json.dumps(metadata))
+    with pytest.raises(ArrayFormatError, match="upsampled"):
+        volume_from_config(
+            config("ResampledArrayConfig", source_array_config=of_zarr(tmp_path),
+                   upsample=(2**16, 2, 2), interp_order=0)
+        )  # fmt: skip
 
 
 def test_ones_and_constant(raw, numbers):

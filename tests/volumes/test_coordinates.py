@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_dacapo.errors import ArrayFormatError
+from napari_dacapo.volumes.array_metadata import ArrayMetadata, FileLayout
 from napari_dacapo.volumes.coordinates import fit_names, from_attributes, in_nanometres
-from napari_dacapo.volumes.metadata import ArrayMetadata
 
 
 def read(attributes, shape=(4, 5, 6), **known):
+    files = FileLayout(shape)
     array = ArrayMetadata(
-        Path("a"), "zarr2", shape, shape, np.dtype("u1"), (), attributes=attributes
+        Path("a"), "zarr2", shape, shape, np.dtype("u1"), (), files, attributes=attributes
     )
     return from_attributes(array, **known)
 
@@ -88,10 +89,19 @@ def test_nonsense_is_refused(key, value):
         read({key: value})
 
 
-@pytest.mark.parametrize("value", [[0, 8, 8], [-8, 8, 8]], ids=str)
+@pytest.mark.parametrize("value", [[0, 8, 8], [-8, 8, 8], [1e-300, 8, 8], [8, 8, 1e-12]], ids=str)
 def test_voxels_have_a_size(value):
     with pytest.raises(ArrayFormatError, match="voxel size"):
         read({"voxel_size": value})
+    with pytest.raises(ArrayFormatError, match="voxel size"):
+        read({}, voxel_size=value)
+
+
+def test_small_numbers_of_a_large_unit_are_sizes():
+    attributes = {"voxel_size": [8e-9] * 3, "units": ["m"] * 3}
+    assert read(attributes).voxel_size == pytest.approx((8, 8, 8))
+    with pytest.raises(ArrayFormatError, match="voxel size"):
+        read({"voxel_size": [1e12] * 3, "units": ["m"] * 3})
 
 
 sizes = st.floats(1e-3, 1e6)

@@ -6,15 +6,17 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-import tensorstore as ts
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.volumes.conftest import zarr_source
 
 from napari_dacapo.volumes import LazyArray, cache_size, open_volume, set_cache_size
 from napari_dacapo.volumes.functions import Affine
+from napari_dacapo.volumes.grids import Grid
+from napari_dacapo.volumes.indexing import basic_index
 from napari_dacapo.volumes.resampling import DownsampleView, InterpolateView
-from napari_dacapo.volumes.sources import ConstantSource, TransposedSource, ZarrSource
-from napari_dacapo.volumes.views import MapView, SourceView, StackView, basic_index
+from napari_dacapo.volumes.sources import ConstantSource, TransposedSource
+from napari_dacapo.volumes.views import MapView, SourceView, StackView
 
 SHAPE = (13, 17, 19)
 
@@ -46,11 +48,11 @@ def cases(tmp_path_factory, numbers):
     view = plain.lazy_view
     pairs = {
         "tensorstore": (plain, numbers),
-        "zarr-python": (LazyArray.from_zarr_python(str(folder / "a.zarr"), name="z"), numbers),
+        "zarr-python": (LazyArray.from_source(zarr_source(folder / "a.zarr"), "z"), numbers),
     }
     views = {
         "transposed": (
-            SourceView(TransposedSource(ZarrSource(str(folder / "a.zarr")), (2, 0, 1))),
+            SourceView(TransposedSource(zarr_source(folder / "a.zarr"), (2, 0, 1))),
             numbers.transpose(2, 0, 1),
         ),
         "constant": (
@@ -65,7 +67,7 @@ def cases(tmp_path_factory, numbers):
         ),
         "stride": (DownsampleView(view, (1, 2, 3), "stride"), numbers[:, ::2, ::3]),
         "doubled": (
-            InterpolateView(view, [None, (np.arange(34) + 0.5) / 2 - 0.5, None], order=0),
+            InterpolateView(view, [None, Grid.of(34, 1 / 2), None], order=0),
             numbers.repeat(2, axis=1),
         ),
     }
@@ -231,11 +233,12 @@ def test_cache_size_takes_effect_on_open_arrays(cases, numbers):
         set_cache_size(-1)
 
 
-def test_from_tensorstore_is_read_only(tmp_path, write_zarr, numbers):
-    path = write_zarr(tmp_path / "a.zarr", numbers)
-    spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": f"{path}/"}}
-    store = ts.open(spec, open=True, read=True, write=True).result()
-    lazy = LazyArray.from_tensorstore(store[2:9], name="part", chunks=((7,), (17,), (19,)))
-    np.testing.assert_array_equal(np.asarray(lazy), numbers[2:9])
-    assert lazy.chunks == ((7,), (17,), (19,))
-    assert not lazy.lazy_view.source.store.writable
+def test_the_default_size_comes_back() -> None:
+    default = cache_size()
+    set_cache_size(12345)
+    set_cache_size(None)
+    assert cache_size() == default
+
+
+def test_arrays_are_opened_for_reading_only(cases):
+    assert not cases["tensorstore"][0].lazy_view.source.store.writable

@@ -108,6 +108,23 @@ def test_huge_shards_are_fine_but_not_of_countless_chunks(tmp_path):
             open_volume(bad)
 
 
+@pytest.mark.parametrize("names", [["c^", "z", "y", "x"], None], ids=["said", "guessed"])
+def test_countless_channels(tmp_path, names):
+    change = {"shape": [2**30, 16, 16, 16], "chunks": [1, 16, 16, 16]}
+    attributes = {"axis_names": names} if names else {}
+    with pytest.raises(ArrayFormatError, match="1073741824 channels"):
+        open_volume(write(tmp_path, ".zarray", GOOD2 | change, attributes))
+    frames = open_volume(tmp_path, axis_names=["t^", "z", "y", "x"])
+    assert frames.shape == (2**30, 16, 16, 16)
+    assert not np.asarray(frames.data[2**29]).any()
+
+
+def test_countless_files(tmp_path):
+    change = {"shape": [2**19] * 3, "chunks": [1] * 3}
+    with pytest.raises(ArrayFormatError, match="files"):
+        open_volume(write(tmp_path, ".zarray", GOOD2 | change))
+
+
 @pytest.mark.parametrize(
     "dtype",
     ["|O", "<M8[ns]", "<U10", "|S5", [["a", "<f4"]], "<c8", None, 5, "nonsense", "f4,f4", ""],

@@ -106,6 +106,10 @@ def test_attributes_of_the_array_itself_win(tmp_path, numbers):
         ({"coordinateTransformations": [{"type": "scale", "scale": [0, 1, 1]}]}, ArrayFormatError),
         ({"coordinateTransformations": [{"type": "scale", "scale": ["a"]}]}, ArrayFormatError),
         (
+            {"coordinateTransformations": [{"type": "scale", "scale": [1e-300] * 3}]},
+            ArrayFormatError,
+        ),
+        (
             {"coordinateTransformations": [{"type": "scale", "scale": [1e300] * 3}]},
             ArrayFormatError,
         ),

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 import zarr
 from numcodecs import LZMA, Delta
+from tests.volumes.conftest import zarr_source
 
 from napari_dacapo.errors import (
     ArrayFormatError,
@@ -301,7 +302,7 @@ def test_nothing_is_written(stores, tmp_path, tree):
         volume.data.sum().compute()
         is_empty(volume, read=True)
         np.asarray(resample(crop(volume, volume.roi), [2 * v for v in volume.voxel_size]).data)
-        np.asarray(LazyArray.from_zarr_python(str(path), name="z"))
+        np.asarray(LazyArray.from_source(zarr_source(path), "z"))
         repair_offset(volume)
     assert tree(copy) == before
     for file in copy.rglob("*"):

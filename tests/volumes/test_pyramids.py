@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
 import pickle
 
 import dask.array as da
 import numpy as np
 import pytest
+import tensorstore as ts
 import zarr
+from tests.volumes.conftest import zarr_source
 
+from napari_dacapo.errors import ArrayFormatError
 from napari_dacapo.store.configs.arrays import ArrayConfig
 from napari_dacapo.store.configs.base import structure
 from napari_dacapo.volumes import (
@@ -14,14 +18,14 @@ from napari_dacapo.volumes import (
     LazyArray,
     Volume,
     open_volume,
+    resampling,
     volume_from_config,
     with_pyramid,
 )
 from napari_dacapo.volumes.functions import Affine, IsIn
 from napari_dacapo.volumes.pyramids import _factors
-from napari_dacapo.volumes.resampling import DownsampleView
-from napari_dacapo.volumes.sources import ZarrSource
-from napari_dacapo.volumes.views import SourceView
+from napari_dacapo.volumes.resampling import DownsampleView, InterpolateView
+from napari_dacapo.volumes.views import MapView, SourceView, StackView
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +155,7 @@ def test_large_parts_are_merged_piece_by_piece(tmp_path, monkeypatch):
     data = np.random.default_rng(1).integers(0, 9, (40, 50, 60), dtype="u2")
     zarr.create_array(tmp_path / "a", data=data, chunks=(7, 9, 11))
     # zarr-python's arrays take the way that everything but TensorStore's takes.
-    view = SourceView(ZarrSource(str(tmp_path / "a")))
+    view = SourceView(zarr_source(tmp_path / "a"))
     whole = DownsampleView(view, (2, 3, 4), "mean").read()
     monkeypatch.setattr("napari_dacapo.volumes.resampling._PART_BYTES", 500)
     np.testing.assert_array_equal(DownsampleView(view, (2, 3, 4), "mean").read(), whole)
@@ -163,3 +167,92 @@ def test_the_cache_limit_holds_for_coarse_views_of_huge_arrays(tmp_path):
     pyramid = open_volume(tmp_path / "a")
     assert max(pyramid.levels[-1].data.shape) <= 512
     assert not np.asarray(pyramid.levels[-1].data[3, :2, :2]).any()
+
+
+CLAIMS = {
+    "a cube of 2**19 voxels a side": ([2**19] * 3, [64] * 3),
+    "chunks of one voxel": ([2**14] * 3, [1] * 3),
+    "chunks of one voxel, flat": ([12, 12, 2**27], [1, 1, 1]),
+    "one long axis": ([12, 12, 2**31], [64] * 3),
+    "one long axis of shards": ([1, 1, 2**40], [1, 1, 2**20]),
+}
+
+
+@pytest.mark.parametrize(("shape", "chunks"), CLAIMS.values(), ids=CLAIMS)
+@pytest.mark.parametrize("by", ["TensorStore", "zarr-python", "N5"])
+def test_claims_without_measure_are_refused_where_they_are_read(tmp_path, shape, chunks, by):
+    """A few bytes of metadata: what can be read of it is zero, the rest is said to be too much."""
+    write_claim(tmp_path / "a", shape, chunks, by)
+    volume = open_volume(tmp_path / "a")
+    for data in (volume.data, *(level.data for level in volume.levels)):
+        assert not np.asarray(data[(0,) * data.ndim]).any()
+        assert not np.asarray(data[tuple(n // 2 for n in data.shape)]).any()
+    for data in (volume.data, volume.levels[-1].data):
+        if np.prod(data.shape, dtype=float) * data.dtype.itemsize > 2**32:
+            with pytest.raises(ArrayFormatError, match=r"chunks|GiB"):
+                np.asarray(data)
+
+
+def write_claim(folder, shape, chunks, by):
+    folder.mkdir()
+    if by == "N5":
+        (folder / "attributes.json").write_text(
+            json.dumps(
+                {"dimensions": shape[::-1], "blockSize": chunks[::-1], "dataType": "float32",
+                 "compression": {"type": "raw"}}
+            )
+        )  # fmt: skip
+        return
+    delta = [{"id": "delta", "dtype": "<f4", "astype": "<f4"}]
+    (folder / ".zarray").write_text(
+        json.dumps(
+            {"zarr_format": 2, "shape": shape, "chunks": chunks, "dtype": "<f4",
+             "compressor": None, "fill_value": 0, "order": "C",
+             "filters": delta if by == "zarr-python" else None, "dimension_separator": "/"}
+        )
+    )  # fmt: skip
+
+
+def test_a_voxel_of_too_many_voxels_is_refused(tmp_path):
+    write_claim(tmp_path / "a", [2**13] * 3, [64] * 3, "TensorStore")
+    view = open_volume(tmp_path / "a").data.lazy_view
+    for index in [(0, 0, 0), (slice(None), 1, 1)]:
+        with pytest.raises(ArrayFormatError, match="merge"):
+            DownsampleView(view, (2**11,) * 3, "mean")[index].read()
+
+
+def test_large_blocks_are_merged_in_parts(tmp_path, monkeypatch):
+    """The result of parts is that of the whole, for TensorStore as for anything else."""
+    data = np.random.default_rng(0).integers(0, 255, (60, 70, 80), np.uint8)
+    zarr.create_array(tmp_path / "a", data=data, chunks=(7, 8, 9), zarr_format=2)
+    view = open_volume(tmp_path / "a").data.lazy_view
+    assert view.tensorstore() is not None
+    whole = DownsampleView(view, (2, 3, 4), "mean").read()
+    expected = np.asarray(ts.downsample(ts.array(data), [2, 3, 4], "mean").read().result())
+    np.testing.assert_array_equal(whole, expected)
+    for limits in ({"_PART_BYTES": 2**12}, {"_PART_CHUNKS": 3}):
+        with monkeypatch.context() as patch:
+            for name, value in limits.items():
+                patch.setattr(resampling, name, value)
+            parts = DownsampleView(view, (2, 3, 4), "mean").read()
+        np.testing.assert_array_equal(parts, expected)
+
+
+def test_chunks_are_counted(tmp_path):
+    zarr.create_array(
+        tmp_path / "a", shape=(60, 70, 80), chunks=(10, 10, 10), dtype="u1", zarr_format=2
+    )
+    view = open_volume(tmp_path / "a").data.lazy_view
+    for index, count in [
+        (np.s_[:, :, :], 6 * 7 * 8), (np.s_[5:15, 3, 0:1], 2), (np.s_[::30, 0, 0], 2),
+        (np.s_[::-1, 9:11, 79], 12), (np.s_[0:0, :, :], 0),
+    ]:  # fmt: skip
+        part = view[index]
+        assert part.n_chunks == count
+        assert MapView(np.add, [part, part]).n_chunks == 2 * count
+        assert StackView([part, part, part]).n_chunks == 3 * count
+    coarse = DownsampleView(view, (4, 4, 4), "mean")
+    assert coarse[0, 0, 0].n_chunks == 1
+    assert coarse[2, 2, :].n_chunks == 2 * 2 * 8
+    doubled = InterpolateView(view, [None, None, 19.5], order=1)
+    assert doubled.n_chunks == 6 * 7 * 2

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QScrollArea
 
 from napari_dacapo.runs.best import BestScoreValue
 from napari_dacapo.runs.row import RunRow
@@ -77,6 +78,21 @@ def focus(qtbot: QtBot) -> Callable[[QWidget], None]:
         qtbot.waitUntil(widget.hasFocus)
 
     return give
+
+
+@pytest.fixture
+def cut_off() -> Callable[[QWidget], list[QWidget]]:
+    """Finds contents of a page that are wider than it, without a bar to scroll them."""
+
+    def find(page: QWidget) -> list[QWidget]:
+        areas = [area for area in page.findChildren(QScrollArea) if area.isVisible()]
+        return [
+            area.widget()
+            for area in areas
+            if area.widget().minimumSizeHint().width() > area.viewport().width()
+        ]
+
+    return find
 
 
 @pytest.fixture

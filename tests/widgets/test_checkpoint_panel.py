@@ -358,6 +358,14 @@ class TestParts:
         activity.end()
         assert bar not in progress._all_instances
 
+    def test_nothing_runs_at_first(self, qtbot: QtBot) -> None:
+        status = StatusView()
+        qtbot.addWidget(status)
+        status.show()
+        assert status.bar.isHidden()
+        assert status.cancel.isHidden()
+        assert status.text.text() == ""
+
     def test_the_state_is_drawn(self, qtbot: QtBot) -> None:
         status = StatusView()
         qtbot.addWidget(status)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from napari_dacapo.widgets.config_tree import data_paths, readable, summary
+from napari_dacapo.widgets.config_tree import data_paths, find, readable, summary
 
 CONFIG = {
     "name": "run",
@@ -34,6 +34,26 @@ def test_lists_of_configs_are_named_and_lists_of_values_are_lines() -> None:
 def test_branches_are_named_by_type() -> None:
     assert summary(CONFIG["datasplit_config"]) == "TrainValidateDataSplit"  # type: ignore[arg-type]
     assert summary({"a": "b"}) == ""
+
+
+def test_a_search_shows_what_matches_what_is_in_it_and_what_leads_to_it() -> None:
+    tree = readable(CONFIG)
+    found = find(tree, "GROUPINGS")
+    split, place = ("datasplit_config",), ("datasplit_config", "validate_configs", "val")
+    gt = (*place, "gt_config")
+    assert found.shown == {split, place[:2], place, gt, (*gt, "groupings")}
+    assert found.opened == {split, place[:2], place, gt}
+    branch = find(tree, "gt_config")
+    assert branch.shown == {split, place[:2], place, gt, (*gt, "groupings"), (*gt, "file_name")}
+    assert gt not in branch.opened
+
+
+def test_a_search_takes_the_text_as_it_stands() -> None:
+    tree = readable(CONFIG)
+    assert find(tree, "(8, 8").shown == {("shape",)}
+    assert find(tree, "TrainValidateDataSplit").shown >= {("datasplit_config",)}
+    assert find(tree, ".*").shown == frozenset()
+    assert ("name",) in find(tree, "").shown
 
 
 def test_containers_are_found_once_each() -> None:

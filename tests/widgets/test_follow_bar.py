@@ -13,7 +13,7 @@ from tests.runs.replay import Replay
 
 from napari_dacapo import preferences
 from napari_dacapo.runs import RunWatcher
-from napari_dacapo.widgets.follow_courier import Courier
+from napari_dacapo.widgets.courier import Courier
 from napari_dacapo.widgets.runs_widget import RunsWidget
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def test_a_warning_is_marked(training: RunsWidget, replay: Replay) -> None:
     training.follow.switch.click()
     look(training)
     shutil.rmtree(replay.target)
+    look(training)
     look(training)
     assert "⚠ It is no longer in the store." in training.follow.text.text()
     assert training.follow.switch.isChecked()

@@ -77,6 +77,14 @@ def test_nothing_to_choose(chooser: IterationChooser) -> None:
     assert not chooser.best.isEnabled()
 
 
+def test_the_star_says_why_there_is_none(chooser: IterationChooser) -> None:
+    chooser.set_iterations(UNEVEN, 510, None, "f1_score is NaN everywhere.")
+    assert not chooser.best.isEnabled()
+    assert chooser.best.toolTip() == "f1_score is NaN everywhere."
+    chooser.set_iterations(UNEVEN, 510, 7, "f1_score = 0.9")
+    assert "at 7" in chooser.best.toolTip()
+
+
 def test_keys_are_named(chooser: IterationChooser) -> None:
     assert "[" in chooser.before.toolTip()
     assert "]" in chooser.after.toolTip()

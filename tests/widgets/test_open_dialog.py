@@ -38,6 +38,27 @@ def test_a_run_is_chosen_from_the_store_of_last_time(
     assert (dialog.store(), dialog.run()) == (str(demo_store), "mito_distance")
 
 
+def test_the_dialog_begins_with_what_the_preferences_or_options_name(
+    qtbot: QtBot,
+    stores: Path,
+    demo_store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = tmp_path / "dacapo.yaml"
+    options.write_text(f"type: files\nruns_base_dir: {stores / 'main'}\n", "utf-8")
+    for first, n_runs in (("", 6), (str(stores / "pypi-0.3.5-thresholds"), 1)):
+        dialog = OpenDialog([str(demo_store)], first)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+        qtbot.addWidget(dialog)
+        rows = dialog.session.store
+        qtbot.waitUntil(lambda rows=rows, n=n_runs: len(rows.rows) == n and not rows.listing)
+        chooser = dialog.stores.chooser
+        assert chooser.itemData(0) == str(options)
+        assert chooser.findData(str(demo_store)) > 0
+
+
 def test_enter_in_the_table_opens(
     qtbot: QtBot, dialog: OpenDialog, focus: Callable[[QWidget], None]
 ) -> None:

@@ -5,6 +5,7 @@ from napari.utils.notifications import notification_manager
 
 from napari_dacapo import preferences
 from napari_dacapo.errors import OptionsError
+from napari_dacapo.viewers.napari import plugin_settings
 
 
 def test_stores_are_remembered_latest_first_and_forgotten() -> None:
@@ -14,6 +15,14 @@ def test_stores_are_remembered_latest_first_and_forgotten() -> None:
     assert preferences.recent_stores() == ("/a", "/b c")
     preferences.forget_store("/a")
     assert preferences.recent_stores() == ("/b c",)
+
+
+def test_recent_stores_are_legible_in_one_line() -> None:
+    from napari.settings import get_plugin_settings
+
+    for path in ("/a", "/b c", "/no;list"):
+        preferences.remember_store(path)
+    assert get_plugin_settings("napari-dacapo").stores.recent_stores == "/b c; /a"
 
 
 def test_only_so_many_stores_are_remembered() -> None:
@@ -54,24 +63,15 @@ def test_numbers() -> None:
 
 
 def test_without_the_plugin_there_are_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preferences, "PLUGIN", "switched-off")
+    monkeypatch.setattr(plugin_settings, "PLUGIN", "switched-off")
     assert preferences.recent_stores() == ()
     preferences.remember_store("/a")
     assert preferences.recent_stores() == ()
     assert preferences.backend() == "napari"
 
 
-def test_the_cache_gets_the_size_that_was_set() -> None:
+def test_columns_may_be_written_with_spaces() -> None:
     from napari.settings import get_plugin_settings
 
-    from napari_dacapo.volumes import cache_size, set_cache_size
-
-    before = cache_size()
-    try:
-        preferences.use_cache_size()
-        assert cache_size() == before
-        get_plugin_settings("napari-dacapo").display.cache_size_mb = 64
-        preferences.use_cache_size()
-        assert cache_size() == 64_000_000
-    finally:
-        set_cache_size(before)
+    get_plugin_settings("napari-dacapo").display.columns = " name, loss,"
+    assert preferences.columns() == ("name", "loss")

@@ -60,11 +60,12 @@ def test_a_broken_run_says_why_and_no_zeros() -> None:
 
 
 def test_nan_is_said_and_not_sorted_as_a_number() -> None:
-    row = replace(ROW, loss=float("nan"), best_score=None)
+    why = "f1_score is NaN everywhere, as it is of empty segmentations."
+    row = replace(ROW, loss=float("nan"), best_score=None, why_no_best=why)
     assert COLUMN["loss"].text(row) == "NaN"
     assert "diverged" in COLUMN["loss"].tooltip(row)
     assert COLUMN["loss"].sort(row) is None
-    assert "No stored score" in COLUMN["best_score"].tooltip(row)
+    assert COLUMN["best_score"].tooltip(row) == why
     assert COLUMN["best_score"].tooltip(BROKEN) == "Not validated"
 
 

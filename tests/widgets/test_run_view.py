@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QStyleOptionViewItem
 
 from napari_dacapo.widgets.row_texts import COLUMNS
 from napari_dacapo.widgets.run_view import RunView
@@ -39,6 +41,32 @@ def test_arrows_go_through_the_runs(qtbot: QtBot, view: RunView) -> None:
     for key in (Qt.Key.Key_Home, Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Up):
         qtbot.keyClick(view, key)
     assert selected[-3:] == ["b_configured", "c_finished", "b_configured"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "name"),
+    [
+        ((Qt.Key.Key_Down,), "a_broken"),
+        ((Qt.Key.Key_Down, Qt.Key.Key_Down), "b_configured"),
+        ((Qt.Key.Key_Up,), "a_broken"),
+        ((Qt.Key.Key_Home,), "a_broken"),
+        ((Qt.Key.Key_End,), "d_failed"),
+    ],
+)
+def test_with_nothing_selected_the_keys_begin_at_the_first_run(
+    qtbot: QtBot,
+    view: RunView,
+    focus: Callable[[QWidget], None],
+    keys: tuple[Qt.Key, ...],
+    name: str,
+) -> None:
+    focus(view)  # Qt makes the first row current, but does not select it
+    assert view.current() is None
+    for key in keys:
+        qtbot.keyClick(view, key)
+    current = view.current()
+    assert current is not None
+    assert current.name == name
 
 
 @pytest.mark.parametrize(
@@ -115,6 +143,38 @@ def test_columns_fit_the_width(qtbot: QtBot, view: RunView) -> None:
     assert seen[0] == everything
     assert len(seen[0]) > len(seen[1]) > len(seen[2]) > len(seen[3]) == 1
     assert {"name", "state", "iterations"} <= set(seen[2])
+
+
+def named(rows: Rows, *names: str) -> Rows:
+    return tuple(replace(row, name=name) for row, name in zip(rows, names, strict=False))
+
+
+def test_long_names_are_legible_and_other_columns_give_way(view: RunView, rows: Rows) -> None:
+    long = "dist_same_iso0_resumed_2"
+    before = shown(view)
+    view.set_rows(named(rows, long, "b", "c"))
+    assert view.columnWidth(0) >= view.fontMetrics().horizontalAdvance(long)
+    assert view.columnWidth(0) > max(view.columnWidth(i) for i in range(1, len(COLUMNS)))
+    assert len(shown(view)) < len(before)
+    assert {"name", "state"} <= set(shown(view))
+
+
+def test_endless_names_leave_room_and_show_their_ends(view: RunView, rows: Rows) -> None:
+    view.set_rows(named(rows, "x" * 300 + "_left", "x" * 300 + "_right", "c"))
+    assert {"name", "state"} <= set(shown(view))
+    option = QStyleOptionViewItem()
+    index = view.proxy.index(0, 0)
+    view.itemDelegateForIndex(index).initStyleOption(option, index)
+    assert option.textElideMode == Qt.TextElideMode.ElideMiddle
+
+
+def test_columns_that_were_chosen_do_not_squeeze_the_names(view: RunView, rows: Rows) -> None:
+    long = "dist_same_iso0_resumed_2"
+    view.choose_columns([column.key for column in COLUMNS])
+    view.set_rows(named(rows, long))
+    assert view.columnWidth(0) >= view.fontMetrics().horizontalAdvance(long)
+    view.resize(2000, 200)
+    assert sum(view.columnWidth(i) for i in range(len(COLUMNS))) == view.viewport().width()
 
 
 def test_columns_can_be_chosen_and_given_back(view: RunView) -> None:

@@ -8,11 +8,16 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from napari.layers import Layer
+from napari.settings import get_plugin_settings
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_dacapo import preferences
+from napari_dacapo.reader import read_run
+from napari_dacapo.samples import unpack_store
+from napari_dacapo.widgets.run_view import KEYS
 from napari_dacapo.widgets.runs_widget import RunsWidget
 
 if TYPE_CHECKING:
@@ -21,7 +26,6 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from pytestqt.qtbot import QtBot
-    from qtpy.QtWidgets import QWidget
 
 KEY = "napari-dacapo"
 
@@ -30,16 +34,20 @@ def idle(dock: RunsWidget) -> bool:
     return dock.session.busy == ""
 
 
+def names(dock: RunsWidget) -> list[str]:
+    """The runs in the table, from the top to the bottom."""
+    proxy = dock.table.view.proxy
+    return [proxy.index(i, 0).data() for i in range(proxy.rowCount())]
+
+
 def select(qtbot: QtBot, dock: RunsWidget, name: str) -> None:
-    """Go to a run by the arrow keys."""
+    """Go to a run by the arrow keys, one press for each row."""
     view = dock.table.view
     view.setFocus()
     qtbot.keyClick(view, Qt.Key.Key_Home)
-    for _ in range(view.proxy.rowCount()):
-        row = view.current()
-        if row is not None and row.name == name:
-            break
+    for _ in range(names(dock).index(name)):
         qtbot.keyClick(view, Qt.Key.Key_Down)
+    assert dock.session.selection.run == name
     qtbot.waitUntil(lambda: dock.session.facts is not None and dock.session.facts.name == name)
 
 
@@ -78,6 +86,49 @@ def test_the_store_of_last_time_is_opened_again(
     qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2)
 
 
+@pytest.fixture
+def options_file(stores: Path, tmp_path: Path) -> Path:
+    """An options file where DaCapo would find it."""
+    path = tmp_path / "dacapo.yaml"
+    path.write_text(f"type: files\nruns_base_dir: {stores / 'main'}\n", "utf-8")
+    return path
+
+
+def offered(dock: RunsWidget) -> list[str]:
+    chooser = dock.stores.chooser
+    return [chooser.itemData(i) for i in range(chooser.count())]
+
+
+def test_the_options_file_goes_before_the_store_of_last_time_and_is_on_offer(
+    qtbot: QtBot, make_dock: Callable[[], RunsWidget], demo_store: Path, options_file: Path
+) -> None:
+    preferences.remember_store(str(demo_store))
+    dock = make_dock()
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 6)
+    assert offered(dock) == [str(options_file), str(demo_store)]
+    assert dock.stores.chooser.currentData() == str(options_file)
+    dock.stores.chooser.setCurrentIndex(1)
+    dock.stores.chooser.activated.emit(1)
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2)
+    assert offered(dock)[0] == str(options_file)
+
+
+def test_the_store_of_the_preferences_goes_before_the_options_file(
+    qtbot: QtBot, make_dock: Callable[[], RunsWidget], demo_store: Path, options_file: Path
+) -> None:
+    get_plugin_settings("napari-dacapo").stores.default_store = str(demo_store)
+    dock = make_dock()
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2)
+    assert offered(dock) == [str(options_file), str(demo_store)]
+
+
+def test_samples_are_not_remembered(qtbot: QtBot, dock: RunsWidget) -> None:
+    dock.open_store(str(unpack_store()))
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2)
+    assert preferences.recent_stores() == ()
+    assert dock.stores.chooser.currentData() == str(unpack_store())
+
+
 def test_a_broken_store_says_why(qtbot: QtBot, dock: RunsWidget, tmp_path: Path) -> None:
     dock.open_store(str(tmp_path / "gone"))
     qtbot.waitUntil(lambda: dock.session.store.state.status == "failed")
@@ -109,6 +160,37 @@ def test_arrows_enter_and_brackets_do_the_work(
     qtbot.keyClick(view, Qt.Key.Key_BracketRight)
     qtbot.waitUntil(lambda: iterations(viewer) == {None, 1200} and idle(demo_dock))
     assert len(viewer.layers) == 4
+
+
+def test_each_press_of_an_arrow_goes_to_the_next_run(
+    qtbot: QtBot, dock: RunsWidget, stores: Path, focus: Callable[[QWidget], None]
+) -> None:
+    store = stores / "pypi-0.3.5"
+    n_runs = len(list((store / "configs" / "runs").glob("*.yaml")))
+    dock.open_store(str(store))
+    qtbot.waitUntil(lambda: len(names(dock)) == n_runs and idle(dock))
+    view = dock.table.view
+    focus(view)
+    seen = []
+    for _ in range(n_runs):
+        qtbot.keyClick(view, Qt.Key.Key_Down)
+        qtbot.waitUntil(lambda: idle(dock))
+        current = view.current()
+        seen.append((current and current.name, dock.session.selection.run))
+    assert seen == [(name, name) for name in names(dock)]
+
+
+def test_a_double_click_opens_the_run_below_the_mouse_whichever_is_selected(
+    qtbot: QtBot, demo_dock: RunsWidget, viewer: ViewerModel
+) -> None:
+    select(qtbot, demo_dock, "cell_affinities")
+    view = demo_dock.table.view
+    where = view.visualRect(view.proxy.index(names(demo_dock).index("mito_distance"), 0)).center()
+    left = Qt.MouseButton.LeftButton
+    qtbot.mouseClick(view.viewport(), left, pos=where)
+    qtbot.mouseDClick(view.viewport(), left, pos=where)
+    qtbot.waitUntil(lambda: len(viewer.layers) > 0 and idle(demo_dock))
+    assert {layer.metadata[KEY]["run"] for layer in viewer.layers} == {"mito_distance"}
 
 
 def test_shift_enter_opens_side_by_side(
@@ -178,10 +260,23 @@ def test_the_config_is_a_searchable_tree(qtbot: QtBot, demo_dock: RunsWidget) ->
     }
     assert names["name"].text(1) == "mito_distance"
     assert names["task_config"].text(1) == "DistanceTask"
+    names["trainer_config"].setExpanded(True)
     details.tree.filter.setText("scale_factor")
     hidden = {name for name, item in names.items() if item.isHidden()}
     assert "name" in hidden
     assert "task_config" not in hidden
+    assert names["task_config"].isExpanded()
+    details.tree.filter.setText("(1, 0")
+    assert details.tree.empty.texts()[:2] == (
+        "Nothing found", "Nothing in the config holds “(1, 0”."
+    )  # fmt: skip
+    assert details.tree.empty.isVisibleTo(details)
+    details.tree.empty._button.click()
+    assert details.tree.filter.text() == ""
+    assert tree.isVisibleTo(details)
+    expanded = {name for name, item in names.items() if item.isExpanded()}
+    assert expanded == {"trainer_config"}
+    details.tree.filter.setText("scale_factor")
     select(qtbot, demo_dock, "cell_affinities")
     assert details.tree.filter.text() == "scale_factor"
 
@@ -224,21 +319,28 @@ def test_a_second_dock_finds_what_the_first_has_open(
 
 
 def test_a_dock_that_is_gone_hears_nothing(
-    qtbot: QtBot, demo_dock: RunsWidget, make_dock: Callable[[], RunsWidget]
+    qtbot: QtBot, viewer: ViewerModel, demo_store: Path, tmp_path: Path
 ) -> None:
-    session = demo_dock.session
+    window = QWidget()
+    qtbot.addWidget(window)
+    first = RunsWidget(viewer, window)
+    window.show()
+    first.open_store(str(demo_store))
+    qtbot.waitUntil(lambda: len(first.session.store.rows) == 2 and idle(first))
+    session = first.session
     signals = (session.store.changed, session.store.rows_changed, session.facts_changed,
-               session.selection_changed, session.shown_changed, session.busy_changed,
+               session.selection_changed, session.screen.changed, session.busy_changed,
                session.backend_changed, session.failed)  # fmt: skip
     before = [len(signal) for signal in signals]
-    other = make_dock()
+    other = RunsWidget(viewer, window)
+    other.show()
     assert [len(signal) for signal in signals] != before
     with qtbot.waitSignal(other.destroyed):
         other.deleteLater()
     del other
     gc.collect()
     assert [len(signal) for signal in signals] == before
-    select(qtbot, demo_dock, "mito_distance")
+    select(qtbot, first, "mito_distance")
 
 
 def test_docks_of_different_viewers_share_nothing(qtbot: QtBot, demo_dock: RunsWidget) -> None:
@@ -266,6 +368,26 @@ def test_the_path_map_is_edited_kept_and_used(
     show_panel(dock).open.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 2 and idle(dock))
     assert {layer.metadata[KEY]["role"] for layer in viewer.layers} == {"raw", "gt"}
+
+
+def test_the_path_map_of_the_preferences_and_of_the_opening_are_edited_as_one(
+    qtbot: QtBot, dock: RunsWidget, stores: Path
+) -> None:
+    def opened() -> dict[str, str]:
+        qtbot.waitUntil(lambda: dock.session.store.state.status == "open" and idle(dock))
+        assert dock.session.store.opened is not None
+        return dock.session.store.opened.options.path_map
+
+    preferences.set_path_map({"/groups": "/mnt/groups"})
+    dock.session.open_store(str(stores / "main"), path_map={"/nrs/demo": "/given"})
+    assert opened() == {"/groups": "/mnt/groups", "/nrs/demo": "/given"}
+    dock.stores.reload.trigger()
+    assert opened() == {"/groups": "/mnt/groups", "/nrs/demo": "/given"}
+    dialog = dock.edit_path_map()
+    assert dialog.mapping() == {"/groups": "/mnt/groups", "/nrs/demo": "/given"}
+    dialog.table.removeRow(1)
+    dialog.accept()
+    assert opened() == {"/groups": "/mnt/groups"}
 
 
 def test_slow_work_is_announced_and_can_be_cancelled(
@@ -304,6 +426,20 @@ def test_the_choice_of_columns_is_kept(
     assert len(shown) == 2
 
 
+def test_columns_that_are_chosen_in_the_preferences_are_shown_at_once(
+    qtbot: QtBot, demo_dock: RunsWidget, make_dock: Callable[[], RunsWidget]
+) -> None:
+    other = make_dock()
+    get_plugin_settings("napari-dacapo").display.columns = "name,loss,task"
+    for view in (demo_dock.table.view, other.table.view):
+        shown = [KEYS[i] for i in range(len(KEYS)) if not view.isColumnHidden(i)]
+        assert shown == ["name", "task", "loss"]
+    with qtbot.waitSignal(other.destroyed):
+        other.deleteLater()
+    get_plugin_settings("napari-dacapo").display.columns = "name"
+    assert demo_dock.table.view.isColumnHidden(KEYS.index("loss"))
+
+
 def test_backends_are_switched_in_all_docks(
     demo_dock: RunsWidget, make_dock: Callable[[], RunsWidget]
 ) -> None:
@@ -317,19 +453,116 @@ def test_backends_are_switched_in_all_docks(
     assert preferences.backend() == "neuroglancer"
 
 
-def test_a_store_can_be_forgotten(qtbot: QtBot, demo_dock: RunsWidget) -> None:
+def question(dock: RunsWidget) -> QMessageBox:
+    (box,) = dock.findChildren(QMessageBox)
+    return box
+
+
+def test_a_store_is_forgotten_when_that_is_confirmed(qtbot: QtBot, demo_dock: RunsWidget) -> None:
+    (path,) = preferences.recent_stores()
     demo_dock.stores.forget.trigger()
+    assert path in question(demo_dock).text()
+    with qtbot.waitSignal(question(demo_dock).destroyed):
+        question(demo_dock).reject()
+    assert preferences.recent_stores() == (path,)
+    assert len(demo_dock.session.store.rows) == 2
+    demo_dock.stores.forget.trigger()
+    question(demo_dock).accept()
     assert preferences.recent_stores() == ()
     assert demo_dock.table.empty.texts()[0] == "No store yet"
 
 
+def test_close_takes_the_run_off_the_screen(
+    qtbot: QtBot, demo_dock: RunsWidget, viewer: ViewerModel
+) -> None:
+    select(qtbot, demo_dock, "mito_distance")
+    panel = show_panel(demo_dock)
+    assert not panel.close_run.isEnabled()
+    assert panel.notes.text().startswith("Not on screen. Open shows it")
+    panel.open.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 4 and idle(demo_dock))
+    assert "Not on screen" not in panel.notes.text()
+    panel.close_run.click()
+    assert len(viewer.layers) == 0
+    assert not panel.close_run.isEnabled()
+    assert panel.notes.text().startswith("Not on screen.")
+
+
+def test_layers_that_the_user_deletes_are_not_on_screen(
+    qtbot: QtBot, demo_dock: RunsWidget, viewer: ViewerModel
+) -> None:
+    select(qtbot, demo_dock, "mito_distance")
+    panel = show_panel(demo_dock)
+    panel.open.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 4 and idle(demo_dock))
+    viewer.layers.clear()
+    assert not panel.close_run.isEnabled()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_run_that_the_reader_opened_is_on_screen(
+    qtbot: QtBot,
+    viewer: ViewerModel,
+    make_dock: Callable[[], RunsWidget],
+    demo_store: Path,
+    when: str,
+) -> None:
+    dock = make_dock() if when == "after" else None
+    for data, keywords, kind in read_run(demo_store, "mito_distance"):
+        viewer.add_layer(Layer.create(data, keywords, kind))
+    dock = dock or make_dock()
+    dock.open_store(str(demo_store), run="mito_distance")
+    qtbot.waitUntil(lambda: dock.session.facts is not None and idle(dock))
+    panel = show_panel(dock)
+    assert panel.close_run.isEnabled()
+    dock.session.step(-1)
+    qtbot.waitUntil(lambda: iterations(viewer) == {None, 1200} and idle(dock))
+    panel.close_run.click()
+    assert len(viewer.layers) == 0
+
+
+def test_others_are_kept_for_all_docks(
+    qtbot: QtBot,
+    demo_dock: RunsWidget,
+    make_dock: Callable[[], RunsWidget],
+    viewer: ViewerModel,
+) -> None:
+    other = make_dock()
+    show_panel(demo_dock).keep.click()
+    assert show_panel(other).keep.isChecked()
+    for run in ("mito_distance", "cell_affinities"):
+        select(qtbot, demo_dock, run)
+        show_panel(demo_dock).open.click()
+        qtbot.waitUntil(lambda: idle(demo_dock))
+    runs = {layer.metadata[KEY]["run"] for layer in viewer.layers}
+    assert runs == {"mito_distance", "cell_affinities"}
+    demo_dock.stores.close_runs.trigger()
+    assert len(viewer.layers) == 0
+
+
+def test_with_two_docks_a_failure_is_told_once_and_stays_to_be_read(
+    qtbot: QtBot, dock: RunsWidget, make_dock: Callable[[], RunsWidget], stores: Path
+) -> None:
+    other = make_dock()
+    dock.open_store(str(stores / "main"), run="never_trained")
+    qtbot.waitUntil(lambda: dock.session.facts is not None and idle(dock))
+    seen = len(notification_manager.records)
+    show_panel(dock).open.click()
+    qtbot.waitUntil(lambda: dock.session.screen.notes != () and idle(dock))
+    (record,) = list(notification_manager.records)[seen:]
+    for each in (dock, other):
+        assert record.message in show_panel(each).notes.text()
+
+
 @pytest.mark.parametrize("width", [280, 350, 600])
 def test_nothing_asks_for_more_width_than_a_narrow_dock_has(
-    qtbot: QtBot, demo_dock: RunsWidget, width: int
+    qtbot: QtBot, demo_dock: RunsWidget, width: int, cut_off: Callable[[QWidget], list[QWidget]]
 ) -> None:
     select(qtbot, demo_dock, "mito_distance")
     demo_dock.resize(width, 700)
     assert demo_dock.width() == width
     for panel in demo_dock.panels.values():
         demo_dock.tabs.setCurrentWidget(panel)
+        qtbot.waitUntil(lambda: idle(demo_dock))
         assert demo_dock.layout().minimumSize().width() <= width
+        assert cut_off(panel) == []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from napari.utils.notifications import NotificationSeverity, notification_manager
 from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QScrollArea
 
 import napari_dacapo
 from napari_dacapo import commands, preferences
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
+    from qtpy.QtWidgets import QWidget
 
 pytestmark = [
     pytest.mark.window,
@@ -97,6 +98,63 @@ def test_closing_the_dock_keeps_the_session_and_closing_the_window_ends_it(
     with qtbot.waitSignal(keeper.destroyed):
         keeper.deleteLater()
     assert session.screen._made == {}
+
+
+def test_a_dock_that_floats_is_no_window_to_end_with(
+    qtbot: QtBot, window_viewer: Any, demo_store: Path
+) -> None:
+    dock = dock_of(qtbot, window_viewer)
+    dock.open_store(str(demo_store))
+    qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2 and dock.session.busy == "")
+    session, frame = dock.session, dock.parentWidget()
+    frame.setFloating(True)
+    dock.hide()
+    dock.show()
+    assert frame.findChildren(QObject, "napari-dacapo session") == []
+    window_viewer.window.remove_dock_widget(dock)
+    assert session.companions != []
+    assert dock_of(qtbot, window_viewer).session is session
+
+
+def open_scored_run(qtbot: QtBot, dock: RunsWidget, stores: Path) -> None:
+    dock.open_store(str(stores / "pypi-0.3.5-thresholds"), run="dist_thr_shim")
+    qtbot.waitUntil(lambda: dock.session.facts is not None and dock.session.busy == "")
+
+
+def test_no_page_is_cut_off_in_the_narrowest_dock(
+    qtbot: QtBot, window_viewer: Any, stores: Path, cut_off: Callable[[QWidget], list[QWidget]]
+) -> None:
+    dock = dock_of(qtbot, window_viewer)
+    open_scored_run(qtbot, dock, stores)
+    dock.parentWidget().setFloating(True)
+    narrowest = dock.minimumSizeHint().width()
+    dock.parentWidget().resize(narrowest, 720)
+    qtbot.waitUntil(lambda: dock.width() == narrowest)
+    for page in dock.panels.values():
+        dock.tabs.setCurrentWidget(page)
+        qtbot.waitUntil(lambda: dock.session.busy == "")
+        qtbot.waitUntil(lambda page=page: cut_off(page) == [])
+    qtbot.waitUntil(lambda: dock.panels["scores"]._read is not None)
+
+
+@pytest.mark.parametrize("size", [(1600, 1000), (1280, 720)])
+def test_the_iterations_below_the_curves_are_in_sight(
+    qtbot: QtBot, window_viewer: Any, stores: Path, size: tuple[int, int]
+) -> None:
+    window_viewer.window.resize(*size)
+    dock = dock_of(qtbot, window_viewer)
+    open_scored_run(qtbot, dock, stores)
+    page: Any = dock.panels["scores"]
+    dock.tabs.setCurrentWidget(page)
+    qtbot.waitUntil(lambda: page.plots is not None and page.plots.losses.isVisible())
+    (area,) = page.findChildren(QScrollArea)
+
+    def in_sight() -> bool:
+        losses = page.plots.losses
+        bottom = losses.mapTo(area.viewport(), losses.rect().bottomLeft()).y()
+        return bool(0 < bottom <= area.viewport().height())
+
+    qtbot.waitUntil(in_sight)
 
 
 def test_open_training_run_asks_for_a_run_and_shows_it_with_the_dock(

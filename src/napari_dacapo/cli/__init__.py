@@ -6,6 +6,7 @@ Modules of commands import what they need inside the functions, so that
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from napari_dacapo.cli import follow, link, listing, opening, predict
+from napari_dacapo.cli.printing import say
 from napari_dacapo.errors import NapariDacapoError
 
 if TYPE_CHECKING:
@@ -72,6 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         With 0 if all went well, 1 after an error, 2 if the arguments make no
         sense, 130 if interrupted.
     """
+    # Names are printed even where the terminal cannot write them.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = app(given, prog_name="napari-dacapo", standalone_mode=False)
@@ -95,5 +101,5 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:
-    print(f"napari-dacapo: {' '.join(message.split())}", file=sys.stderr)
+    say(message)
     sys.exit(code)

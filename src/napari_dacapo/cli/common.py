@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from napari_dacapo.cli.printing import say
 
 if TYPE_CHECKING:
     from napari_dacapo.runs import Run, Store
@@ -19,6 +24,7 @@ __all__ = [
     "StoreOption",
     "find_run",
     "find_store",
+    "json_text",
     "plain",
     "print_json",
 ]
@@ -46,11 +52,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 
 
 def find_store(path: str | None, path_map: Sequence[str] | None = None) -> Store:
-    """Open the store that the options name."""
+    """Open the store that the options name; say what of the options file does not count."""
     from napari_dacapo.options import parse_map
     from napari_dacapo.runs import open_store
 
-    return open_store(path, path_map=parse_map(path_map) if path_map else None)
+    store = open_store(path, path_map=parse_map(path_map) if path_map else None)
+    for note in store.options.notes:
+        say(note)
+    return store
 
 
 def find_run(run: str, path: str | None, path_map: Sequence[str] | None = None) -> Run:
@@ -68,7 +77,7 @@ def find_run(run: str, path: str | None, path_map: Sequence[str] | None = None) 
     from napari_dacapo.errors import StoreNotFoundError
     from napari_dacapo.options import locate_store
 
-    if path is None and Path(run).exists():
+    if path is None and os.path.exists(run):
         try:
             location = locate_store(run)
         except StoreNotFoundError:
@@ -80,7 +89,27 @@ def find_run(run: str, path: str | None, path_map: Sequence[str] | None = None) 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON that every reader takes: NaN and infinity become null."""
-    print(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    print(json_text(value, indent=2))
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """Return a value as JSON that every reader takes, and that does nothing in a terminal."""
+    text = json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    # JSON escapes only some control characters, and not the bytes of a name that are no text.
+    if _UNSEEN.search(text) or not _can_be_printed(text):
+        return json.dumps(plain(value), indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
+    return text
+
+
+_UNSEEN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def _can_be_printed(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def plain(value: Any) -> Any:

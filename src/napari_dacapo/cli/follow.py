@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run, plain
+from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run, json_text
+from napari_dacapo.cli.printing import printable
 
 if TYPE_CHECKING:
     from napari_dacapo.runs import BestScoreValue, RunEvent
@@ -66,12 +66,14 @@ def _follow(
     keep_going: bool,
 ) -> None:
     from napari_dacapo.runs import RunWatcher
+    from napari_dacapo.viewers.daemon_executor import DaemonExecutor
 
-    # On this thread, so that what goes wrong ends the command and not only a thread.
     watcher = RunWatcher(find_run(run, store, path_map), interval=interval)
+    # A look may hang in a file server that does not answer, where no Ctrl-C reaches it.
+    looks = DaemonExecutor(1, f"follow {run}")
     pause = threading.Event()
     while True:
-        for event in watcher.poll():
+        for event in looks.submit(watcher.poll).result():
             line = _as_json(event) if as_json else _as_text(event)
             print(line, flush=True)
             if event.kind == "finished" and not keep_going:
@@ -83,14 +85,14 @@ def _follow(
 
 def _as_json(event: RunEvent) -> str:
     """Return an event as JSON that every reader takes: NaN and infinity are null."""
-    return json.dumps(plain(event.as_dict()), ensure_ascii=False, allow_nan=False)
+    return json_text(event.as_dict())
 
 
 def _as_text(event: RunEvent) -> str:
     where = "" if event.iteration is None else f"iteration {event.iteration}"
     parts = [time.strftime("%H:%M:%S"), f"{event.kind.replace('_', ' '):<10}", where, _more(event)]
     # An event is one line, whatever a message holds.
-    return " ".join("  ".join(part for part in parts if part).split("\n"))
+    return printable(" ".join("  ".join(part for part in parts if part).split("\n")))
 
 
 def _more(event: RunEvent) -> str:

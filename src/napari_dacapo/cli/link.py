@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run
+from napari_dacapo.cli.printing import printable
 from napari_dacapo.errors import LinkError
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _print(made: Link, json_file: Path | None) -> None:
 
 def _say(notes: Iterable[str]) -> None:
     for note in notes:
-        print(note, file=sys.stderr)
+        print(printable(note), file=sys.stderr)
 
 
 def _wait() -> None:

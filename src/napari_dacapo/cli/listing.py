@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import itertools
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,21 +15,12 @@ from napari_dacapo.cli.common import (
     find_store,
     print_json,
 )
-from napari_dacapo.cli.records import (
-    configured_path,
-    iterations_of,
-    prediction_or_none,
-    row_as_json,
-    run_as_json,
-)
+from napari_dacapo.cli.records import arrays_of, inputs_of, row_as_json, run_as_json
 from napari_dacapo.cli.tables import print_line, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
+    from napari_dacapo.cli.records import ShownArray
     from napari_dacapo.runs import Dataset, Run, RunRow
-    from napari_dacapo.volumes import Volume
 
 __all__ = ["runs", "show"]
 
@@ -142,41 +134,55 @@ def _print_run(run: Run) -> None:
     print_line(f"{row.state}: {done}; checkpoints {_numbers(row.checkpoints)}")
     if row.problem:
         print_line(row.problem, "red")
-    headings = ("Array", "Shape", "Type", "Voxel size (nm)", "Offset (nm)", "Path")
     for dataset in run.datasplit.validate:
-        print_line("")
-        print_line(dataset.name, "bold")
-        arrays = _arrays(run, dataset)
-        print_table(headings, [(label, *_array_cells(*array)) for label, array in arrays])
-        for reason in _missing(run, dataset):
+        arrays = list(arrays_of(run, dataset))
+        _print_arrays(dataset.name, [(array.label, array) for array in arrays])
+        for reason in _missing(run, dataset, arrays):
             print_line(reason, "yellow")
+    if run.datasplit.train:
+        _print_training(run.datasplit.train)
 
 
-def _arrays(run: Run, dataset: Dataset) -> Iterator[tuple[str, tuple[Volume | None, Path | None]]]:
-    yield "raw", (dataset.raw_or_none, configured_path(dataset, "raw"))
-    yield "gt", (dataset.gt_or_none, configured_path(dataset, "gt"))
-    for iteration in iterations_of(run, dataset):
-        yield f"{iteration} prediction", (prediction_or_none(run, dataset, iteration), None)
-        for name, volume in run.outputs(dataset.name, iteration).items():
-            yield f"{iteration} {name}", (volume, None)
+def _print_training(datasets: list[Dataset]) -> None:
+    inputs = [array for dataset in datasets for array in inputs_of(dataset)]
+    _print_arrays("Training", [(f"{array.dataset} {array.label}", array) for array in inputs])
+    roles: tuple[Literal["raw", "gt", "mask"], ...] = ("raw", "gt", "mask")
+    for dataset, role in itertools.product(datasets, roles):
+        if reason := dataset.why_not(role):
+            print_line(f"{dataset.name} {role}: {reason}", "yellow")
 
 
-def _missing(run: Run, dataset: Dataset) -> list[str]:
-    iterations: list[int | None] = [*iterations_of(run, dataset)] or [None]
-    reasons = (reason for i in iterations for reason in run.missing(dataset.name, i))
+def _print_arrays(heading: str, arrays: list[tuple[str, ShownArray]]) -> None:
+    print_line("")
+    print_line(heading, "bold")
+    print_table(
+        ("Array", "Shape", "Type", "Voxel size (nm)", "Offset (nm)", "Path"),
+        [(label, *_array_cells(array)) for label, array in arrays],
+    )
+    noted: dict[str, list[str]] = {}
+    for label, array in arrays:
+        for note in array.volume.notes if array.volume is not None else ():
+            noted.setdefault(note, []).append(label)
+    for note, labels in noted.items():
+        print_line(f"{', '.join(labels)}: {note}", "yellow")
+
+
+def _missing(run: Run, dataset: Dataset, arrays: list[ShownArray]) -> list[str]:
+    iterations: list[int | None] = [a.iteration for a in arrays if a.name == "prediction"]
+    reasons = (reason for i in iterations or [None] for reason in run.missing(dataset, i))
     return list(dict.fromkeys(reasons))
 
 
-def _array_cells(volume: Volume | None, path: Path | None) -> tuple[str, ...]:
+def _array_cells(array: ShownArray) -> tuple[str, ...]:
+    volume = array.volume
     if volume is None:
         return ("not there", "", "", "", "")
-    where = volume.source.path if volume.source else path
     return (
         " × ".join(map(str, volume.shape)),
         str(volume.dtype),
         " ".join(f"{v:g}" for v in volume.voxel_size),
         " ".join(f"{v:g}" for v in volume.offset),
-        str(where or "computed"),
+        str(array.path or "computed"),
     )
 
 

@@ -9,6 +9,7 @@ import typer
 
 from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run, find_store
 from napari_dacapo.cli.screen import has_screen, need_screen
+from napari_dacapo.cli.tables import print_line
 from napari_dacapo.errors import NapariDacapoError
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _open_link(
 
     show_link(volumes, view, screenshot=screenshot)
     if screenshot is not None:
-        typer.echo(f"Saved {screenshot.absolute()}")
+        print_line(f"Saved {screenshot.absolute()}")
 
 
 def _check_picture(screenshot: Path | None) -> None:
@@ -184,4 +185,4 @@ def _show(
         screenshot=screenshot,
     )
     if screenshot is not None:
-        typer.echo(f"Saved {screenshot.absolute()}")
+        print_line(f"Saved {screenshot.absolute()}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run
+from napari_dacapo.cli.printing import printable
 from napari_dacapo.errors import PredictionError
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def predict(
         intensities=_intensities(intensities),
     )
     for note in prediction.notes:
-        typer.echo(note, err=True)
+        typer.echo(printable(note), err=True)
     provenance = {"input": input_, "config": found.config.to_dict()}
     with _Bars() as bars:
         path = predict_to_zarr(
@@ -140,7 +141,7 @@ def predict(
             provenance=provenance,
             progress=bars.update,
         )
-    typer.echo(f"Wrote {path}: {_where(found, iteration, prediction)}")
+    typer.echo(printable(f"Wrote {path}: {_where(found, iteration, prediction)}"))
 
 
 def _where(run: Run, iteration: int, prediction: Volume) -> str:

@@ -2,25 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_dacapo.errors import NapariDacapoError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from napari_dacapo.runs import Dataset, Run, RunRow
     from napari_dacapo.volumes import Volume
 
-__all__ = [
-    "array_as_json",
-    "configured_path",
-    "iterations_of",
-    "prediction_or_none",
-    "row_as_json",
-    "run_as_json",
-]
+__all__ = ["ShownArray", "arrays_of", "inputs_of", "row_as_json", "run_as_json"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownArray:
+    """An array of a dataset, as `show` names it.
+
+    Attributes
+    ----------
+    dataset : str
+        Name of the dataset.
+    iteration : int or None
+        Of its validation; None for raw, gt and mask.
+    name : str
+        ``raw``, ``gt``, ``mask``, ``prediction``, or the parameters of an output.
+    volume : Volume or None
+        None if it is not there, or cannot be opened.
+    path : Path or None
+        The one array on disk that its elements come from; None if there are
+        several.
+    """
+
+    dataset: str
+    iteration: int | None
+    name: str
+    volume: Volume | None
+    path: Path | None
+
+    @property
+    def label(self) -> str:
+        """The name, and of which iteration it is."""
+        return self.name if self.iteration is None else f"{self.iteration} {self.name}"
+
+    def as_json(self) -> dict[str, Any] | None:
+        """Return the array as ``show --json`` prints it; None where there is none.
+
+        ``voxel_size`` and ``offset`` are nanometres over the spatial axes.
+        """
+        if self.volume is None:
+            return None
+        return {
+            "shape": self.volume.shape,
+            "dtype": str(self.volume.dtype),
+            "axis_names": self.volume.axis_names,
+            "voxel_size": self.volume.voxel_size,
+            "offset": self.volume.offset,
+            "path": self.path,
+        }
 
 
 def row_as_json(row: RunRow) -> dict[str, Any]:
@@ -41,87 +82,107 @@ def row_as_json(row: RunRow) -> dict[str, Any]:
 
 def run_as_json(run: Run) -> dict[str, Any]:
     """Return a run as ``show --json`` prints it; scripts rely on these keys."""
-    datasets = []
-    for dataset in run.datasplit.validate:
-        iterations = [
-            {
-                "iteration": iteration,
-                "prediction": array_as_json(prediction_or_none(run, dataset, iteration)),
-                "outputs": {
-                    name: array_as_json(volume)
-                    for name, volume in run.outputs(dataset.name, iteration).items()
-                },
-            }
-            for iteration in iterations_of(run, dataset)
-        ]
-        raw, gt = dataset.raw_or_none, dataset.gt_or_none
-        datasets.append(
-            {
-                "name": dataset.name,
-                "raw": array_as_json(raw, configured_path(dataset, "raw")),
-                "gt": array_as_json(gt, configured_path(dataset, "gt")),
-                "iterations": iterations,
-            }
-        )
-    return {**row_as_json(run.row()), "datasets": datasets}
-
-
-def array_as_json(volume: Volume | None, path: Path | None = None) -> dict[str, Any] | None:
-    """Return an array as ``show --json`` prints it; None where there is none.
-
-    Parameters
-    ----------
-    volume : Volume or None
-        The array.
-    path : Path, optional
-        Where its elements come from, if they are computed from stored ones.
-
-    Returns
-    -------
-    dict or None
-        ``voxel_size`` and ``offset`` in nanometres over the spatial axes;
-        ``path`` None if the elements come from several places.
-    """
-    if volume is None:
-        return None
+    split = run.datasplit
+    validated = [list(arrays_of(run, dataset)) for dataset in split.validate]
+    trained = [list(inputs_of(dataset)) for dataset in split.train]
     return {
-        "shape": volume.shape,
-        "dtype": str(volume.dtype),
-        "axis_names": volume.axis_names,
-        "voxel_size": volume.voxel_size,
-        "offset": volume.offset,
-        "path": volume.source.path if volume.source else path,
+        **row_as_json(run.row()),
+        "datasets": [
+            {**_inputs_as_json(arrays), "iterations": _iterations_as_json(arrays)}
+            for arrays in validated
+        ],
+        "train_datasets": [_inputs_as_json(arrays) for arrays in trained],
+        "notes": [
+            {
+                "dataset": array.dataset,
+                "iteration": array.iteration,
+                "array": array.name,
+                "note": note,
+            }
+            for arrays in (*validated, *trained)
+            for array in arrays
+            if array.volume is not None
+            for note in array.volume.notes
+        ],
     }
 
 
-def iterations_of(run: Run, dataset: Dataset) -> list[int]:
-    """Return the iterations at which anything of a dataset is stored, complete or not."""
+def inputs_of(dataset: Dataset) -> Iterator[ShownArray]:
+    """Yield raw, gt and, if the dataset has one, mask."""
+    roles: tuple[Literal["raw", "gt", "mask"], ...] = ("raw", "gt", "mask")
+    volumes = (dataset.raw_or_none, dataset.gt_or_none, dataset.mask_or_none)
+    for role, volume in zip(roles, volumes, strict=True):
+        if role != "mask" or dataset.array_config("mask") is not None:
+            stored = volume is not None and volume.source is not None
+            path = None if stored else _configured_path(dataset, role)
+            yield _shown(dataset, None, role, volume, path)
+
+
+def arrays_of(run: Run, dataset: Dataset) -> Iterator[ShownArray]:
+    """Yield raw, gt and mask, and what each validation stored, complete or not."""
+    yield from inputs_of(dataset)
     stored = run.validations
-    return [
-        i
-        for i in stored.iterations
-        if stored.has_prediction(i, dataset.name) or stored.outputs(i, dataset.name)
-    ]
+    for i in stored.iterations:
+        if stored.has_prediction(i, dataset.name) or stored.outputs(i, dataset.name):
+            yield _shown(dataset, i, "prediction", _prediction_or_none(run, dataset, i))
+            for name, volume in run.outputs(dataset.name, i).items():
+                yield _shown(dataset, i, name, volume)
 
 
-def prediction_or_none(run: Run, dataset: Dataset, iteration: int) -> Volume | None:
-    """Return a prediction, None if there is none that can be opened."""
+def _shown(
+    dataset: Dataset,
+    iteration: int | None,
+    name: str,
+    volume: Volume | None,
+    path: Path | None = None,
+) -> ShownArray:
+    if volume is not None and volume.source is not None:
+        path = volume.source.path
+    return ShownArray(dataset.name, iteration, name, volume, path)
+
+
+def _inputs_as_json(arrays: Iterable[ShownArray]) -> dict[str, Any]:
+    inputs = {array.name: array for array in arrays if array.iteration is None}
+    return {
+        "name": inputs["raw"].dataset,
+        "raw": inputs["raw"].as_json(),
+        "gt": inputs["gt"].as_json(),
+    }
+
+
+def _iterations_as_json(arrays: Iterable[ShownArray]) -> list[dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {}
+    for array in arrays:
+        if array.iteration is None:
+            continue
+        if array.name == "prediction" and array.iteration not in found:
+            found[array.iteration] = {
+                "iteration": array.iteration,
+                "prediction": array.as_json(),
+                "outputs": {},
+            }
+        else:
+            found[array.iteration]["outputs"][array.name] = array.as_json()
+    return list(found.values())
+
+
+def _prediction_or_none(run: Run, dataset: Dataset, iteration: int) -> Volume | None:
     try:
         return run.prediction(dataset.name, iteration)
     except NapariDacapoError:
         return None  # a broken one is as good as none here; missing() says why
 
 
-def configured_path(dataset: Dataset, role: str) -> Path | None:
+def _configured_path(dataset: Dataset, role: Literal["raw", "gt", "mask"]) -> Path | None:
     """Return the one array on disk that a config names, mapped to this computer."""
-    config = getattr(dataset.config, f"{role}_config", None)
-    if config is None:
-        return None
-    named = set(_named_arrays(config.to_dict()))
+    config = dataset.array_config(role)
+    named = set() if config is None else set(_named_arrays(config.to_dict()))
     if len(named) != 1:
         return None
     file_name, name = named.pop()
-    return dataset.run.store.options.map_path(file_name) / name
+    # As arrays are opened: a slash before a name does not lead to the top of the disk.
+    parts = (part for part in name.split("/") if part)
+    return dataset.run.store.options.map_path(file_name).joinpath(*parts)
 
 
 def _named_arrays(config: Any) -> Iterator[tuple[str, str]]:

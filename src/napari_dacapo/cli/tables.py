@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from napari_dacapo.cli.printing import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,10 +23,11 @@ def print_line(text: str, style: str = "") -> None:
     Parameters
     ----------
     text : str
-        Printed as it is.
+        Printed as it is, but for what cannot be seen.
     style : str
         Of rich, e.g. ``"bold"`` or ``"red"``; seen in terminals only.
     """
+    text = printable(text)
     if not sys.stdout.isatty():
         print(text)
         return
@@ -48,7 +51,7 @@ def print_table(
     headings : sequence of str
         One for each column.
     rows : sequence of sequence of str
-        The cells, printed as they are.
+        The cells, printed as they are, but for what cannot be seen.
     right : sequence of str
         Headings of columns that are aligned at the right.
     styles : sequence of dict, optional
@@ -56,6 +59,7 @@ def print_table(
     optional : sequence of str
         Headings of columns that a narrow terminal does without, the first first.
     """
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     if not sys.stdout.isatty():
         _print_plain(headings, rows, right, widths)

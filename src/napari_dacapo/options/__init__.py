@@ -7,7 +7,7 @@ DaCapo ignores.
 
 from __future__ import annotations
 
-from napari_dacapo.options.loading import find_options_file, load_options
+from napari_dacapo.options.loading import default_store, find_options_file, load_options
 from napari_dacapo.options.location import StoreLocation, locate_store
 from napari_dacapo.options.maps import parse_map
 from napari_dacapo.options.model import Options
@@ -15,6 +15,7 @@ from napari_dacapo.options.model import Options
 __all__ = [
     "Options",
     "StoreLocation",
+    "default_store",
     "find_options_file",
     "load_options",
     "locate_store",

@@ -38,7 +38,14 @@ def locate_store(path: str | os.PathLike[str]) -> StoreLocation:
     StoreNotFoundError
         If the path does not exist, or nothing above it looks like a store.
     """
-    place = Path(os.path.abspath(path))
+    try:
+        place = Path(os.path.abspath(path))
+    except OSError as error:
+        raise StoreNotFoundError(
+            f"{os.fspath(path)} cannot be looked up, for the working directory was removed.",
+            todo=TO_FIND,
+            path=path,
+        ) from error
     if not os.path.exists(place):
         raise StoreNotFoundError(f"{place} does not exist.", todo=TO_FIND, path=place)
     if _is_run_config(place):

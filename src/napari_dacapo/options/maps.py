@@ -40,8 +40,14 @@ def parse_map(text: str | Iterable[str] | Mapping[str, str] | None) -> dict[str,
                 f"{text!r:.80} is no map of prefixes.", todo="Write /path/in/the/run=/path/here."
             )
         entries = [text] if isinstance(text, str) else list(text)
+        for entry in entries:
+            if not isinstance(entry, str):
+                raise OptionsError(
+                    f"{entry!r:.80} is no entry of a map.",
+                    todo="Write /path/in/the/run=/path/here.",
+                )
         pairs = []
-        for entry in ";".join(map(str, entries)).replace("\n", ";").split(";"):
+        for entry in ";".join(entries).replace("\n", ";").split(";"):
             if entry.strip():
                 prefix, equals, replacement = entry.partition("=")
                 pairs.append((prefix, replacement if equals else None))

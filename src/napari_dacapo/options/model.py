@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_dacapo.options.maps import longest, normal
-
-if TYPE_CHECKING:
-    import os
 
 __all__ = ["Options", "StoreType"]
 
@@ -34,7 +32,10 @@ class Options(BaseModel):
     url_map : dict of str to str
         Prefixes of local paths, and the public address of what is there.
     source : Path or None
-        The options file that was read.
+        The options file that was read; its folder, if it is trusted only as
+        what is found there.
+    notes : tuple of str
+        What of the options file does not count, and why; to be told to the user.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +48,7 @@ class Options(BaseModel):
     path_map: dict[str, str] = Field(default_factory=dict)
     url_map: dict[str, str] = Field(default_factory=dict)
     source: Path | None = None
+    notes: tuple[str, ...] = ()
 
     def map_path(self, path: str | os.PathLike[str]) -> Path:
         """Return where a path that a run names is on this machine.
@@ -68,7 +70,7 @@ class Options(BaseModel):
         if found is None:
             return Path(text)
         prefix, rest = found
-        return Path(self.path_map[prefix]).expanduser() / rest
+        return Path(os.path.expanduser(self.path_map[prefix])) / rest
 
     def url_for(self, path: str | os.PathLike[str]) -> str | None:
         """Return the public address of a local path, or None if it has none.
@@ -88,5 +90,5 @@ class Options(BaseModel):
     @property
     def roots(self) -> tuple[Path, ...]:
         """The folders in which files of this store may lie: its own and the mapped ones."""
-        mapped = (Path(value).expanduser() for value in self.path_map.values())
+        mapped = (Path(os.path.expanduser(value)) for value in self.path_map.values())
         return (self.runs_base_dir, *mapped)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_dacapo.runs.validation_scores import ValidationScores
 
-__all__ = ["BestScoreValue", "Candidates", "candidates_for", "find_best"]
+__all__ = ["BestScoreValue", "Candidates", "candidates_for", "find_best", "why_no_best"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,31 @@ def find_best(
     """
     candidates = candidates_for(scores, task, criterion, dataset, iterations)
     return None if candidates is None else candidates.best()
+
+
+def why_no_best(scores: ValidationScores, task: ScoredTask) -> str:
+    """Return why no score is the best by the task's own criterion.
+
+    Parameters
+    ----------
+    scores : ValidationScores
+        Of which :func:`find_best` returns None.
+    task : task config
+        Decides on the criterion.
+    """
+    table = scores.table
+    if scores.read_problem:
+        return scores.read_problem
+    if not table.stored.any():
+        return "No scores are stored."
+    criterion = default_criterion(task, table.criteria)
+    if criterion is None:
+        doubts = dict.fromkeys(each.doubtful for each in table.criteria if each.doubtful)
+        return " ".join(doubts) or "It is not known what the stored scores mean."
+    values = table.values[..., table.criteria.index(criterion)]
+    if np.isnan(values).all():
+        return f"{criterion.name} is NaN everywhere, as it is of empty segmentations."
+    return f"{criterion.name} is nowhere a number for all datasets at once."
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,13 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.errors import BrokenFileError, NapariDacapoError
 from napari_dacapo.store.paths import read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_dacapo.runs.validations import StoredValidation
-    from napari_dacapo.store import LocalArrayStore
+    from napari_dacapo.store import LocalArrayStore, StoredValidation
 
 __all__ = ["checkpoint_is_complete", "validation_is_readable"]
 
@@ -39,7 +38,13 @@ def checkpoint_is_complete(path: Path) -> bool:
 def validation_is_readable(
     array_store: LocalArrayStore, run: str, validation: StoredValidation
 ) -> bool:
-    """Return whether the metadata of all arrays of a validation is whole."""
+    """Return whether the metadata of all arrays of a validation is whole.
+
+    Raises
+    ------
+    BrokenFileError
+        If that cannot be told, because the files cannot be read just now.
+    """
     iteration = validation.iteration
     try:
         for folder in validation.predictions:
@@ -51,7 +56,9 @@ def validation_is_readable(
                 path = array_store.validation_output_array(run, iteration, name, folder).path
                 if not _metadata_is_whole(path):
                     return False
-    except NapariDacapoError:
+    except NapariDacapoError as error:
+        if error.passing:
+            raise
         return False
     return True
 
@@ -63,6 +70,10 @@ def _metadata_is_whole(array: Path) -> bool:
             content = json.loads(read_file(array / name, _MAX_METADATA))
         except FileNotFoundError:
             continue
+        except BrokenFileError as error:
+            if error.passing:
+                raise
+            return False
         except (OSError, ValueError, RecursionError):
             return False
         if not isinstance(content, dict):

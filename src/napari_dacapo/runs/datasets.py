@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError, UnsupportedError
+from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError
 from napari_dacapo.samples import is_sample_store
 from napari_dacapo.volumes import Identity, Volume
 
@@ -18,9 +18,9 @@ __all__ = ["COPY_NOTE", "SAMPLE_NOTE", "Dataset"]
 Split = Literal["train", "validate"]
 InputRole = Literal["raw", "gt", "mask"]
 
+_COPY = "copy that the validation made"
 COPY_NOTE = (
-    "the copy that the validation made; the original is out of reach. "
-    "Add its folder to the path map to see all of it."
+    f"the {_COPY}; the original is out of reach. Add its folder to the path map to see all of it."
 )
 SAMPLE_NOTE = "the part that comes with the sample runs."
 
@@ -119,11 +119,12 @@ class Dataset:
             Which of the two. raw is cut to what the network needs to see of
             it to predict where gt is.
         """
-        return self._copies.get(role)
+        copy = self._copies.get(role)
+        return copy if isinstance(copy, Volume) else None
 
     def why_not(self, role: InputRole) -> str | None:
         """Return why an array cannot be had; None if it can, or if there is none to be had."""
-        if role == "mask" and self._config_of("mask") is None:
+        if role == "mask" and self.array_config("mask") is None:
             return None
         try:
             self._array(role)
@@ -131,12 +132,25 @@ class Dataset:
             return str(error)
         return None
 
+    def array_config(self, role: InputRole) -> ArrayConfig | None:
+        """Return the config of an array, None if the dataset has none.
+
+        That of a dataset which a simple datasplit found is made by its rules.
+        """
+        from napari_dacapo.runs.datasplit import simple_array_config
+        from napari_dacapo.store.configs import SimpleDataset
+
+        if isinstance(self.config, SimpleDataset):
+            return simple_array_config(self.config, role, self.run.store.options)
+        config: ArrayConfig | None = getattr(self.config, f"{role}_config", None)
+        return config
+
     @cached_property
     def _opened(self) -> dict[InputRole, Volume | NapariDacapoError]:
         return {}
 
     @cached_property
-    def _copies(self) -> dict[str, Volume]:
+    def _copies(self) -> dict[str, Volume | NapariDacapoError]:
         if self.split != "validate":
             return {}
         from napari_dacapo.runs.stored_arrays import input_copies
@@ -161,24 +175,28 @@ class Dataset:
             return None
 
     def _open(self, role: InputRole) -> Volume:
-        config = self._config_of(role)
+        config = self.array_config(role)
         if config is None:
             raise ArrayNotFoundError(f"Dataset {self.name} of run {self.run.name} has no {role}.")
         try:
             return self._original(role, config)
-        except (NapariDacapoError, OSError) as error:
-            # The copies are none of the mask, and only of what was validated.
-            copy = self.copy(role) if role != "mask" else None
-            if copy is not None:
-                is_sample = is_sample_store(str(self.run.store.options.runs_base_dir))
-                return copy.with_notes(SAMPLE_NOTE if is_sample else COPY_NOTE)
-            if isinstance(error, UnsupportedError | ArrayNotFoundError):
-                raise
-            if isinstance(error, NapariDacapoError):
-                raise
-            raise ArrayNotFoundError(
+        except NapariDacapoError as error:
+            problem = error
+        except OSError as error:
+            problem = ArrayNotFoundError(
                 f"Dataset {self.name} of run {self.run.name}: {role} cannot be read: {error}."
-            ) from error
+            )
+        # A path map that does not count may be why the original is out of reach.
+        notes = self.run.store.options.notes if isinstance(problem, ArrayNotFoundError) else ()
+        # The copies are none of the mask, and only of what was validated.
+        copy = self._copies.get(role)
+        if isinstance(copy, Volume):
+            is_sample = is_sample_store(str(self.run.store.options.runs_base_dir))
+            return copy.with_notes(SAMPLE_NOTE if is_sample else COPY_NOTE, *notes)
+        more = [] if copy is None else [f"The {_COPY} cannot be read either: {copy.message}"]
+        todo = " ".join(part for part in (problem.todo, *notes) if part)
+        message = " ".join((problem.message, *more))
+        raise type(problem)(message, todo=todo, path=problem.path) from problem
 
     def _original(self, role: InputRole, config: ArrayConfig) -> Volume:
         from napari_dacapo.volumes import volume_from_config
@@ -196,12 +214,3 @@ class Dataset:
         if role == "gt" and volume.channel_axis is None and task.class_names:
             return volume.with_(class_names=dict(enumerate(task.class_names)))
         return volume
-
-    def _config_of(self, role: InputRole) -> ArrayConfig | None:
-        from napari_dacapo.runs.datasplit import simple_array_config
-        from napari_dacapo.store.configs import SimpleDataset
-
-        if isinstance(self.config, SimpleDataset):
-            return simple_array_config(self.config, role, self.run.store.options)
-        config: ArrayConfig | None = getattr(self.config, f"{role}_config", None)
-        return config

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.runs.datasets import Dataset
-from napari_dacapo.runs.validations import is_array
+from napari_dacapo.store import is_array
 from napari_dacapo.store.configs import (
     ArrayConfig,
     DatasetConfig,

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import NapariDacapoError
-from napari_dacapo.runs.best import BestScoreValue, find_best
+from napari_dacapo.runs.best import BestScoreValue, find_best, why_no_best
 from napari_dacapo.runs.row import RunRow
 from napari_dacapo.runs.state import Progress
 from napari_dacapo.runs.training_stats import TrainingStats
@@ -17,13 +17,15 @@ from napari_dacapo.runs.validation_scores import ValidationScores
 from napari_dacapo.runs.validations import Validations
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_dacapo.runs.store import Store
     from napari_dacapo.store import TrainingIteration
     from napari_dacapo.store.configs import Config, RunConfig
 
 __all__ = ["Readings", "last_change", "type_label"]
+
+
+# DaCapo 0.3.5; its main branch writes stats at validations only.
+_ITERATIONS_OF_A_WRITE = 100
 
 
 class Readings:
@@ -43,6 +45,18 @@ class Readings:
     def __init__(self, store: Store, config: RunConfig) -> None:
         self._store = store
         self._config = config
+        self._errors: list[NapariDacapoError] = []
+
+    @property
+    def has_passing_problem(self) -> bool:
+        """Whether something could not be read so far that may be readable the next time."""
+        found = self.__dict__.get("validations")
+        errors = (*self._errors, *(found.problems if found is not None else ()))
+        return any(error.passing for error in errors)
+
+    def _said(self, error: NapariDacapoError) -> str:
+        self._errors.append(error)
+        return str(error)
 
     @cached_property
     def training_stats(self) -> TrainingStats:
@@ -50,7 +64,7 @@ class Readings:
         try:
             return TrainingStats(self._store.stats_store.retrieve_training_stats(self._config.name))
         except NapariDacapoError as error:
-            return TrainingStats(problem=str(error))
+            return TrainingStats(problem=self._said(error))
 
     @cached_property
     def last_training(self) -> tuple[TrainingIteration | None, str | None]:
@@ -63,7 +77,7 @@ class Readings:
         try:
             return self._store.stats_store.last_training_iteration(self._config.name), None
         except NapariDacapoError as error:
-            return None, str(error)
+            return None, self._said(error)
 
     @property
     def scores_problem(self) -> str | None:
@@ -80,7 +94,7 @@ class Readings:
                 self._config.name
             )
         except NapariDacapoError as error:
-            problem = str(error)
+            problem = self._said(error)
         return ValidationScores(
             entries, task=self._config.task_config, datasets=self.dataset_names,
             outputs=self.validations.outputs, problem=problem,
@@ -101,13 +115,22 @@ class Readings:
         """Iterations with prediction and output of every validation dataset."""
         return self.validations.complete(self.dataset_names)
 
-    @cached_property
+    @property
     def checkpoints(self) -> tuple[int, ...]:
         """Iterations with a checkpoint, ascending."""
+        return self._listed_checkpoints[0]
+
+    @property
+    def checkpoints_problem(self) -> str | None:
+        """Why there may be more of them: they cannot be listed."""
+        return self._listed_checkpoints[1]
+
+    @cached_property
+    def _listed_checkpoints(self) -> tuple[tuple[int, ...], str | None]:
         try:
-            return tuple(sorted(self._store.checkpoints.iterations(self._config.name)))
-        except NapariDacapoError:
-            return ()
+            return tuple(sorted(self._store.checkpoints.iterations(self._config.name))), None
+        except NapariDacapoError as error:
+            return (), self._said(error)
 
     @cached_property
     def iteration(self) -> int:
@@ -124,7 +147,7 @@ class Readings:
     @cached_property
     def last_change(self) -> float | None:
         """When files of the run changed last, seconds since the epoch."""
-        return last_change(self._store.options.runs_base_dir, self._config.name)
+        return last_change(self._store, self._config.name)
 
     @cached_property
     def best_score(self) -> BestScoreValue | None:
@@ -132,11 +155,23 @@ class Readings:
         return find_best(self.validation_scores, self._config.task_config)
 
     @cached_property
+    def why_no_best(self) -> str:
+        """Why there is no best score; empty if there is one, or no validation."""
+        scores = self.validation_scores
+        if self.best_score is not None or not (
+            scores.iteration_scores or self.validated_iterations
+        ):
+            return scores.read_problem or ""
+        return why_no_best(scores, self._config.task_config)
+
+    @cached_property
     def problem(self) -> str | None:
         """What cannot be read or is missing, in one line."""
         scores = self.validation_scores
         _, stats_problem = self.last_training
-        problems = [text for text in (self._config.problem, stats_problem) if text]
+        unlisted = map(str, self.validations.problems[:1])
+        found = (self._config.problem, stats_problem, self.checkpoints_problem, *unlisted)
+        problems = [text for text in found if text]
         if not scores.iteration_scores:
             problems.extend(scores.problems)
         elif not scores.table.stored.any():
@@ -158,8 +193,22 @@ class Readings:
             validation_interval=config.validation_interval,
             has_validation_data=self.has_validation_data,
             validated=bool(self.validated_iterations),
+            scored=self.scores_problem is not None
+            or bool(self.validation_scores.table.stored.any()),
             last_change=self.last_change,
+            write_interval=self._write_interval,
         )
+
+    @property
+    def _write_interval(self) -> float | None:
+        last, _ = self.last_training
+        if last is None:
+            return None
+        iterations = self._config.validation_interval
+        # Versions whose runs have no batch size of their own write more often than they validate.
+        if self._config.batch_size is None:
+            iterations = min(iterations, _ITERATIONS_OF_A_WRITE)
+        return last.time * iterations
 
     def row(self) -> RunRow:
         """Return what a list of runs shows."""
@@ -179,6 +228,7 @@ class Readings:
             validated_iterations=self.validated_iterations,
             checkpoints=self.checkpoints,
             best_score=self.best_score,
+            why_no_best=self.why_no_best,
             last_change=self.last_change,
             problem=self.problem,
         )
@@ -188,7 +238,10 @@ class Readings:
         """Whether anything but the config is stored."""
         if self.iteration or self.validation_scores.iteration_scores:
             return True
-        return os.path.isdir(self._store.options.runs_base_dir / self._config.name)
+        try:
+            return self._store.array_store.run_folder(self._config.name).is_dir()
+        except NapariDacapoError:
+            return False
 
     @property
     def has_validation_data(self) -> bool:
@@ -205,16 +258,23 @@ def type_label(config: Config) -> str:
     return config.type_name.removesuffix("Config")
 
 
-def last_change(runs_base_dir: Path, name: str) -> float | None:
-    """Return when files of a run were written last, None if there is nothing but its config."""
-    run = f"{runs_base_dir}/{name}"
+def last_change(store: Store, name: str) -> float | None:
+    """Return when files of a run were written last, None if there is nothing but its config.
+
+    Nothing is looked at outside of the store, whatever the name or a link says.
+    """
+    try:
+        container = str(store.array_store.validation_container(name))
+    except NapariDacapoError:
+        return None
+    base = store.options.runs_base_dir
+    run = f"{base}/{name}"
     paths = [
-        f"{runs_base_dir}/stats/training_stats/{name}",
-        f"{runs_base_dir}/stats/validation_scores/{name}",
+        f"{base}/stats/training_stats/{name}",
+        f"{base}/stats/validation_scores/{name}",
         run,
         f"{run}/checkpoints/iterations",
     ]
-    container = f"{run}/validation.zarr"
     with suppress(OSError):
         newest = max((n for n in os.listdir(container) if n.isdecimal()), key=int, default=None)
         paths.append(container)

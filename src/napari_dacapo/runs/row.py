@@ -37,6 +37,8 @@ class RunRow:
         When files of the run changed last, seconds since the epoch.
     problem : str or None
         What is wrong with the run: which file, and what to do.
+    why_no_best : str
+        Why there is no best score; empty if there is one, or no validation.
     """
 
     name: str
@@ -51,6 +53,7 @@ class RunRow:
     best_score: BestScoreValue | None = None
     last_change: float | None = None
     problem: str | None = None
+    why_no_best: str = ""
 
     def at(self, progress: Progress, now: float) -> RunRow:
         """Return the row with the state of a moment, and with what that means.

@@ -1,9 +1,9 @@
 """Rows of earlier listings, kept in the user's cache folder.
 
 Reading a thousand runs takes seconds, looking whether they changed does not.
-A row counts as long as the sizes and times of the run's files are the same. A
-store itself is never written, and a cache that is lost or broken only costs
-time.
+A row counts as long as the sizes and times of the run's files are the same, and
+the version of this package, which decides what is made of them. A store itself
+is never written, and a cache that is lost or broken only costs time.
 """
 
 from __future__ import annotations
@@ -16,80 +16,16 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from napari_dacapo._version import __version__
 from napari_dacapo.runs.row import RunRow
 from napari_dacapo.runs.state import Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RowCache", "fingerprint"]
+__all__ = ["RowCache"]
 
-_VERSION = 1
 _MAX_BYTES = 256 * 2**20
-
-
-def fingerprint(store: Path, name: str) -> list[list[int]] | None:
-    """Return sizes and times of what a run's row depends on.
-
-    Parameters
-    ----------
-    store : Path
-        ``runs_base_dir`` of a store of files.
-    name : str
-        Name of a run.
-
-    Returns
-    -------
-    list of list of int, or None
-        Changes whenever a file is written, a checkpoint or validation is
-        added, or the newest validation grows; None if the run's config
-        cannot be looked up.
-    """
-    marks: list[list[int]] = []
-    config = _mark(f"{store}/configs/runs/{name}.yaml")
-    if config is None:
-        return None
-    marks.append(config)
-    run = f"{store}/{name}"
-    for path in (
-        f"{store}/stats/training_stats/{name}",
-        f"{store}/stats/validation_scores/{name}",
-        run,
-        f"{run}/checkpoints/iterations",
-        f"{run}/validation.zarr",
-    ):
-        marks.append(_mark(path) or [])
-    if marks[-1]:
-        marks.extend(_newest_validation(f"{run}/validation.zarr"))
-    return marks
-
-
-def _newest_validation(container: str) -> list[list[int]]:
-    try:
-        names = os.listdir(container)
-    except OSError:
-        return []
-    newest = max((name for name in names if name.isdecimal()), key=int, default=None)
-    if newest is None:
-        return []
-    folder = f"{container}/{newest}"
-    marks = [_mark(folder) or []]
-    try:
-        datasets = sorted(os.listdir(folder))
-    except OSError:
-        return marks
-    for dataset in datasets:
-        marks.append(_mark(f"{folder}/{dataset}") or [])
-        marks.append(_mark(f"{folder}/{dataset}/output") or [])
-    return marks
-
-
-def _mark(path: str) -> list[int] | None:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return [status.st_size, status.st_mtime_ns]
 
 
 class RowCache:
@@ -150,7 +86,7 @@ class RowCache:
             return
         with contextlib.suppress(OSError, ValueError):
             # Not json.dump, which goes through each value in Python.
-            content = json.dumps({"version": _VERSION, "rows": rows})
+            content = json.dumps({"version": __version__, "rows": rows})
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._path.parent, suffix=".tmp")
             try:
@@ -168,7 +104,7 @@ class RowCache:
             content = json.loads(self._path.read_bytes())
         except (OSError, ValueError, RecursionError):
             return {}
-        if not isinstance(content, dict) or content.get("version") != _VERSION:
+        if not isinstance(content, dict) or content.get("version") != __version__:
             return {}
         rows = content.get("rows")
         return rows if isinstance(rows, dict) else {}

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_dacapo.errors import NapariDacapoError, SelectionError
 from napari_dacapo.runs.model_access import ModelAccess
+from napari_dacapo.runs.reading_access import ReadingAccess
 from napari_dacapo.runs.readings import Readings
 
 if TYPE_CHECKING:
     from napari_dacapo.runs.datasets import Dataset
     from napari_dacapo.runs.datasplit import DataSplit
-    from napari_dacapo.runs.row import RunRow
     from napari_dacapo.runs.store import Store
-    from napari_dacapo.runs.training_stats import TrainingStats
     from napari_dacapo.runs.validation_scores import ValidationScores
-    from napari_dacapo.runs.validations import Validations
     from napari_dacapo.store.configs import (
         ArchitectureConfig,
         RunConfig,
@@ -30,7 +28,7 @@ __all__ = ["Run"]
 Segmentation = Literal["stored", "computed"]
 
 
-class Run(ModelAccess):
+class Run(ModelAccess, ReadingAccess):
     """A run of a store.
 
     Cheap to make: only the config is there at first. Everything else is read
@@ -159,18 +157,6 @@ class Run(ModelAccess):
         names = ", ".join(dict.fromkeys(dataset.name for dataset in datasets)) or "none"
         raise SelectionError(f"Run {self.name} has no dataset {name!r}; there is: {names}.")
 
-    # What it did so far
-
-    @property
-    def training_stats(self) -> TrainingStats:
-        """The losses; empty, with a problem said, if they cannot be read."""
-        return self._readings.training_stats
-
-    @property
-    def validation_scores(self) -> ValidationScores:
-        """The stored scores; empty, with a problem said, if they cannot be read."""
-        return self._readings.validation_scores
-
     @staticmethod
     def get_validation_scores(run_config: RunConfig) -> ValidationScores:
         """Return the stored scores of a run, without anything else of it.
@@ -188,53 +174,6 @@ class Run(ModelAccess):
                 f"Run {run_config.name}: the type of the datasplit is not specified."
             )
         return Run(run_config, load_starter_model=False).validation_scores
-
-    @property
-    def validations(self) -> Validations:
-        """What the validations stored, by listing only."""
-        return self._readings.validations
-
-    @property
-    def validated_iterations(self) -> tuple[int, ...]:
-        """Iterations with a complete validation: prediction and output of every dataset."""
-        return self._readings.validated_iterations
-
-    @property
-    def checkpoints(self) -> tuple[int, ...]:
-        """Iterations with a checkpoint."""
-        return self._readings.checkpoints
-
-    @property
-    def iteration(self) -> int:
-        """Iterations done."""
-        return self._readings.iteration
-
-    @property
-    def loss(self) -> float | None:
-        """The last loss (may be NaN), None if there is none."""
-        return self._readings.loss
-
-    @property
-    def state(self) -> str:
-        """How far it got, see :func:`napari_dacapo.runs.state.state_of`."""
-        return self.row().state
-
-    @property
-    def problem(self) -> str | None:
-        """What is wrong with the run, None if nothing is."""
-        return self.row().problem
-
-    def row(self) -> RunRow:
-        """Return what a list of runs shows of this run."""
-        return self._readings.row()
-
-    def refresh(self) -> None:
-        """Forget what was read, so that the next question is answered from the store.
-
-        The config is kept.
-        """
-        self._readings = Readings(self.store, self.config)
-        self.__dict__.pop("datasplit", None)
 
     # Its arrays
 

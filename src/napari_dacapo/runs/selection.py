@@ -170,7 +170,7 @@ def _last_iteration(run: Run, dataset: str) -> int | None:
     validations = run.validations
     predicted = [i for i in validations.iterations if validations.has_prediction(i, dataset)]
     # A validation that is being written is not the one to start with.
-    done = [i for i in predicted if validations.outputs(i, dataset)]
+    done = [i for i in predicted if validations.stored[i].is_complete([dataset])]
     return max(done, default=max(predicted, default=None))
 
 

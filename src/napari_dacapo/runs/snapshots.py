@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 
 from napari_dacapo.errors import ArrayFormatError, ArrayNotFoundError, NapariDacapoError
-from napari_dacapo.runs.validations import is_array
+from napari_dacapo.store import is_array
 from napari_dacapo.volumes import Identity, Role, Volume
 
 if TYPE_CHECKING:
@@ -83,12 +83,13 @@ def _open(run: Run, container: Path, role: Role, iteration: int) -> Volume | Non
 
     identity = Identity(run.name, "", role, iteration, variant="snapshot", store=run.store.label)
     own, shared = container / str(iteration) / "volumes" / role, container / "volumes" / role
+    roots = run.store.options.roots
     if is_array(own):
-        volume = open_volume(own, identity=identity)
+        volume = open_volume(own, identity=identity, roots=roots)
         if is_empty(volume):
             volume = volume.with_notes("This array is empty: the snapshot was not finished.")
     elif is_array(shared):
-        volume = open_volume(shared, identity=identity)
+        volume = open_volume(shared, identity=identity, roots=roots)
         stored = _stored_iterations(shared)
         if not volume.axis_names or volume.axis_names[0] != _APPENDED or iteration not in stored:
             return None
@@ -131,7 +132,7 @@ def _stored_iterations(array: Path) -> list[int]:
     from napari_dacapo.store.paths import read_file
 
     try:
-        attributes = json.loads(read_file(array / ".zattrs", 2**20))
+        attributes = json.loads(read_file(array / ".zattrs", 2**20, follow_links=False))
     except (OSError, ValueError, RecursionError, NapariDacapoError):
         return []
     stored = attributes.get("iterations") if isinstance(attributes, dict) else None

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.options import Options, load_options
+from napari_dacapo.runs.marks import fingerprint
 from napari_dacapo.runs.readings import Readings, last_change
 from napari_dacapo.runs.row import RunRow
-from napari_dacapo.runs.row_cache import RowCache, fingerprint
+from napari_dacapo.runs.row_cache import RowCache
+from napari_dacapo.runs.state import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -172,11 +174,16 @@ class Store:
             readings = Readings(self, self.config_store.retrieve_run_config(name))
             row = readings.stateless_row
         except NapariDacapoError as error:
-            changed = last_change(self.options.runs_base_dir, name)
-            return RunRow(name=name, last_change=changed, problem=str(error))
-        if cache:
-            cache.put(row, readings.progress, marks)
-        return row.at(readings.progress, time.time())
+            row = RunRow(name=name, last_change=last_change(self, name), problem=str(error))
+            # What the file system refused may be read the next time, though no file changed.
+            if cache and not isinstance(error.__cause__, OSError):
+                cache.put(row, UNREADABLE, marks)
+            return row
+        progress = readings.progress
+        # The files do not change when a file server answers again.
+        if cache and not readings.has_passing_problem:
+            cache.put(row, progress, marks)
+        return row.at(progress, time.time())
 
 
 def open_store(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError
-from napari_dacapo.runs.validations import is_array
+from napari_dacapo.store import is_array
 from napari_dacapo.volumes import Identity, Volume
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ EMPTY_NOTE_OTHER = "This stored segmentation is empty."
 _RANGES = {"distance": (-1.0, 1.0), "affinities": (0.0, 1.0)}
 
 
-def input_copies(run: Run, dataset: str) -> dict[str, Volume]:
+def input_copies(run: Run, dataset: str) -> dict[str, Volume | NapariDacapoError]:
     """Open the copies of raw and gt that the first validation made.
 
     Parameters
@@ -36,23 +36,25 @@ def input_copies(run: Run, dataset: str) -> dict[str, Volume]:
 
     Returns
     -------
-    dict of str to Volume
-        With "raw" and "gt" as far as they are there and hold anything.
+    dict of str to Volume or NapariDacapoError
+        "raw" and "gt" as far as they are there and hold anything; for one
+        that cannot be opened, why not.
     """
     from napari_dacapo.volumes import is_empty
 
     try:
         raw, gt = run.store.array_store.validation_input_arrays(run.name, dataset)
-    except NapariDacapoError:
-        return {}
-    copies = {}
+    except NapariDacapoError as error:
+        return {"raw": error, "gt": error}
+    copies: dict[str, Volume | NapariDacapoError] = {}
     for role, path in (("raw", raw.path), ("gt", gt.path)):
         if not is_array(path):
             continue
         identity = Identity(run.name, dataset, role, store=run.store.label)  # type: ignore[arg-type]
         try:
             volume = _open(run, path, identity)
-        except NapariDacapoError:
+        except NapariDacapoError as error:
+            copies[role] = error
             continue
         # A validation that failed leaves an array without a single chunk.
         if role == "gt" or is_empty(volume) is not True:
@@ -99,10 +101,24 @@ def open_prediction(run: Run, dataset: str, iteration: int) -> Volume:
     if volume.channel_axis is None or len(names) != volume.shape[volume.channel_axis]:
         names = ()
     value_range = _RANGES.get(run.task.kind) if volume.dtype.kind == "f" else volume.value_range
-    return volume.with_(
+    return _said_how_complete(volume).with_(
         channel_names=tuple(names),
         class_names=dict(enumerate(run.task.class_names)) if names else {},
         value_range=value_range,
+    )
+
+
+def _said_how_complete(prediction: Volume) -> Volume:
+    """Say it if parts of a prediction are not stored, which look like zeros of the network's."""
+    from napari_dacapo.volumes import stored_share
+
+    # Whole chunks of exact zeros, which zarr leaves out, are what no float prediction has.
+    share = stored_share(prediction) if prediction.dtype.kind == "f" else None
+    if share is None or share[0] >= share[1]:
+        return prediction
+    return prediction.with_notes(
+        f"{share[0]} of {share[1]} chunks of this prediction are stored; the rest shows as 0. "
+        "It is being written, or writing it was broken off."
     )
 
 
@@ -144,4 +160,5 @@ def open_output(run: Run, dataset: str, iteration: int, parameters: str) -> Volu
 def _open(run: Run, path: Path, identity: Identity) -> Volume:
     from napari_dacapo.volumes import open_volume, repair_offset
 
-    return repair_offset(open_volume(path, identity=identity))
+    roots = run.store.options.roots
+    return repair_offset(open_volume(path, identity=identity, roots=roots))

@@ -1,65 +1,19 @@
-"""What is stored of each validation, by listing folders only."""
+"""What is stored of each validation of a run, by listing folders only."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.store import StoredValidation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from napari_dacapo.store import LocalArrayStore
+    from napari_dacapo.store import LocalArrayStore, LocalContainerIdentifier
 
-__all__ = ["StoredValidation", "Validations", "is_array"]
-
-_ARRAY_FILES = (".zarray", "zarr.json", "attributes.json")
-_MAX_NESTING = 8
-
-
-def is_array(path: str | Path) -> bool:
-    """Return whether a folder holds an array's metadata (DaCapo writes no group files)."""
-    return any(os.path.isfile(f"{path}/{name}") for name in _ARRAY_FILES)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredValidation:
-    """What one validation left behind.
-
-    Attributes
-    ----------
-    iteration : int
-        Training iterations done.
-    predictions : frozenset of str
-        Folders of datasets with a prediction.
-    outputs : mapping of str to tuple of str
-        Names of the outputs in each folder that has any.
-    """
-
-    iteration: int
-    predictions: frozenset[str]
-    outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def folders(self) -> frozenset[str]:
-        """Folders of datasets with anything in them."""
-        return self.predictions | self.outputs.keys()
-
-    def folder(self, dataset: str) -> str | None:
-        """Return the folder of a dataset by its name, None if nothing is stored."""
-        return next((name for name in folder_names(dataset) if name in self.folders), None)
-
-    def is_complete(self, datasets: Iterable[str]) -> bool:
-        """Return whether each of the datasets has a prediction and an output."""
-        folders = [self.folder(dataset) for dataset in datasets]
-        return bool(folders) and all(
-            folder is not None and folder in self.predictions and folder in self.outputs
-            for folder in folders
-        )
+__all__ = ["Validations"]
 
 
 class Validations:
@@ -78,13 +32,29 @@ class Validations:
         self._run = run
         self._known: dict[int, StoredValidation] = {}
 
-    @cached_property
+    @property
     def iterations(self) -> tuple[int, ...]:
         """Iterations of which anything is stored, ascending."""
+        return self._listed[0]
+
+    @property
+    def problem(self) -> NapariDacapoError | None:
+        """Why there may be more of them: they cannot be listed."""
+        return self._listed[1]
+
+    @property
+    def problems(self) -> tuple[NapariDacapoError, ...]:
+        """Why more may be stored than was found so far, in all that was looked at."""
+        listed = self.__dict__.get("_listed", ((), None))[1]
+        found = [listed, *(validation.problem for validation in self._known.values())]
+        return tuple(problem for problem in found if problem is not None)
+
+    @cached_property
+    def _listed(self) -> tuple[tuple[int, ...], NapariDacapoError | None]:
         try:
-            return tuple(sorted(self._array_store.validated_iterations(self._run)))
-        except NapariDacapoError:
-            return ()
+            return tuple(sorted(self._array_store.validated_iterations(self._run))), None
+        except NapariDacapoError as error:
+            return (), error
 
     @cached_property
     def stored(self) -> Mapping[int, StoredValidation]:
@@ -121,53 +91,13 @@ class Validations:
         return self._known[iteration]
 
     @cached_property
-    def _container(self) -> str | None:
+    def _container(self) -> LocalContainerIdentifier | None:
         try:
-            return str(self._array_store.validation_container(self._run))
+            return self._array_store.validation_container(self._run)
         except NapariDacapoError:
             return None
 
     def _look(self, iteration: int) -> StoredValidation:
-        predictions: set[str] = set()
-        outputs: dict[str, tuple[str, ...]] = {}
-        top = f"{self._container}/{iteration}"
-        pending = [("", 0)]
-        while pending and self._container is not None:
-            folder, depth = pending.pop()
-            parts = self._subfolders(f"{top}/{folder}")
-            if not {"prediction", "output"}.intersection(parts):
-                # Names of datasets may have slashes.
-                if depth < _MAX_NESTING and not is_array(f"{top}/{folder}"):
-                    pending += [(f"{folder}/{part}".lstrip("/"), depth + 1) for part in parts]
-                continue
-            if "prediction" in parts and is_array(f"{top}/{folder}/prediction"):
-                predictions.add(folder)
-            if "output" in parts and (names := self._subfolders(f"{top}/{folder}/output")):
-                outputs[folder] = tuple(names)
-        return StoredValidation(iteration, frozenset(predictions), outputs)
-
-    def _subfolders(self, folder: str) -> list[str]:
-        """List folders; a link counts if it leads to where the store may be read."""
-        try:
-            with os.scandir(folder) as entries:
-                return sorted(
-                    entry.name
-                    for entry in entries
-                    if (not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False))
-                    or (entry.is_symlink() and self._may_follow(entry))
-                )
-        except OSError:
-            return []
-
-    def _may_follow(self, link: os.DirEntry[str]) -> bool:
-        from napari_dacapo.store.paths import Roots
-
-        try:
-            return Roots(self._array_store.options.roots).check(Path(link.path)).is_dir()
-        except (NapariDacapoError, OSError):
-            return False
-
-
-def folder_names(dataset: str) -> tuple[str, str]:
-    """Return the folders in which a dataset's validation may lie: DaCapo has used two."""
-    return f"ds_{dataset.replace('/', '_')}", dataset
+        if self._container is None:
+            return StoredValidation(iteration)
+        return self._array_store.stored_validation(self._container, iteration)

@@ -26,6 +26,7 @@ from napari_dacapo.store.stats_store import (
     TrainingIteration,
     ValidationIteration,
 )
+from napari_dacapo.store.stored_validation import StoredValidation, is_array
 from napari_dacapo.store.weights_store import CheckpointFiles
 
 if TYPE_CHECKING:
@@ -44,11 +45,13 @@ __all__ = [
     "Parameters",
     "RunConfig",
     "StatsStore",
+    "StoredValidation",
     "TrainingIteration",
     "ValidationIteration",
     "create_array_store",
     "create_config_store",
     "create_stats_store",
+    "is_array",
     "load_pickle",
     "load_yaml",
     "parse_parameters",

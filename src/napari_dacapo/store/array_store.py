@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from napari_dacapo.errors import UnsafeFileError
-from napari_dacapo.store.parameters import parse_parameters
 from napari_dacapo.store.paths import Roots, check_name, list_folder
 from napari_dacapo.store.read_only import read_only
+from napari_dacapo.store.stored_validation import find_stored, folder_names, holds_anything
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_dacapo.options import Options
+    from napari_dacapo.store.stored_validation import StoredValidation
 
 __all__ = ["LocalArrayIdentifier", "LocalArrayStore", "LocalContainerIdentifier", "numbered"]
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
-_MAX_NESTING = 8
-_PARTS = ("prediction", "output")
 
 
 class _Named(Protocol):
@@ -147,34 +145,19 @@ class LocalArrayStore:
         """
         return numbered(self._container(run_name, "validation.zarr"))
 
-    def dataset_folders(self, run_name: str, iteration: int) -> list[str]:
-        """Return the folders of datasets in a validation, sorted.
+    def stored_validation(
+        self, container: LocalContainerIdentifier, iteration: int
+    ) -> StoredValidation:
+        """Return what one of the validations in a container left behind.
 
-        These are ``ds_`` and the dataset's name with ``/`` as ``_``, or the bare
-        name (datasets found by a simple datasplit, and DaCapo 0.3.0).
+        Parameters
+        ----------
+        container : LocalContainerIdentifier
+            As `validation_container` gives it.
+        iteration : int
+            Training iterations done. What is stored of it may be incomplete.
         """
-        container = self._container(run_name, "validation.zarr")
-        top = self._roots.join(container, str(_iteration(iteration)))
-        found = []
-        folders = [(top, "", 0)]
-        while folders:
-            path, prefix, depth = folders.pop()
-            for entry in list_folder(path):
-                if not _is_folder(entry):
-                    continue
-                names = {part.name for part in list_folder(path / entry.name)}
-                if names.intersection(_PARTS):
-                    found.append(prefix + entry.name)
-                elif depth < _MAX_NESTING and not entry.is_symlink() and ".zarray" not in names:
-                    folders.append((path / entry.name, f"{prefix}{entry.name}/", depth + 1))
-        return sorted(found)
-
-    def output_names(self, run_name: str, iteration: int, dataset: str | _Named) -> list[str]:
-        """Return the parameters of which an output is stored, in the order of their ids."""
-        container, folder = self._dataset_folder(run_name, iteration, dataset)
-        path = self._roots.join(container, f"{folder}/output")
-        names = [entry.name for entry in list_folder(path) if _is_folder(entry)]
-        return sorted(names, key=_order)
+        return find_stored(f"{container}/{_iteration(iteration)}", iteration, self._roots)
 
     def _container(self, run_name: str, name: str) -> Path:
         return self._roots.join(self.path, run_name, name)
@@ -188,10 +171,10 @@ class LocalArrayStore:
     ) -> tuple[Path, str]:
         container = self._container(run_name, "validation.zarr")
         name = _name(dataset)
-        candidates = (f"ds_{name.replace('/', '_')}", name, name.replace("/", "_"))
+        candidates = folder_names(name)
         top = str(_iteration(iteration))
         for candidate in candidates:
-            if os.path.isdir(self._roots.join(container, top, candidate)):
+            if holds_anything(f"{container}/{top}/{candidate}", self._roots):
                 return container, f"{top}/{candidate}"
         return container, f"{top}/{candidates[0]}"
 
@@ -199,13 +182,6 @@ class LocalArrayStore:
 def numbered(folder: Path) -> list[int]:
     """Return the entries of a folder whose names are whole numbers, as numbers, sorted."""
     return sorted(int(e.name) for e in list_folder(folder) if _NUMBER.fullmatch(e.name))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return not entry.name.startswith(".") and entry.is_dir()
-    except OSError:
-        return False
 
 
 def _iteration(value: int) -> int:
@@ -216,9 +192,3 @@ def _iteration(value: int) -> int:
 
 def _name(dataset: str | _Named) -> str:
     return check_name(dataset if isinstance(dataset, str) else dataset.name)
-
-
-def _order(name: str) -> tuple[float, str]:
-    values = parse_parameters(name).values
-    number = values.get("id", values.get("threshold", float("inf")))
-    return (number if isinstance(number, (int, float)) else float("inf"), name)

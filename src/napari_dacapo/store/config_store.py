@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari_dacapo.errors import BrokenFileError, ConfigNotFoundError, RunNotFoundError
+from napari_dacapo.errors import (
+    BrokenFileError,
+    ConfigNotFoundError,
+    RunNotFoundError,
+    StoreNotFoundError,
+)
 from napari_dacapo.store.configs import (
     ArchitectureConfig,
     ArrayConfig,
@@ -57,7 +63,13 @@ class ConfigStore:
         raise NotImplementedError
 
     def retrieve_run_config_names(self) -> list[str]:
-        """Return the names of all runs, sorted."""
+        """Return the names of all runs, sorted.
+
+        Raises
+        ------
+        StoreNotFoundError
+            If the store is not there, or does not answer.
+        """
         return self._names("runs")
 
     def retrieve_run_config(self, run_name: str) -> RunConfig:
@@ -67,11 +79,13 @@ class ConfigStore:
         ------
         RunNotFoundError
             If there is no such run.
+        UnsafeFileError
+            If files of a run of that name would lie outside of the store.
         BrokenFileError
             If nothing of its config can be read. If parts can, ``problem`` of
             the config says what is wrong with the rest.
         """
-        raw = self._read("runs", run_name)
+        raw = self._read("runs", check_name(run_name))
         if raw is None:
             raise RunNotFoundError(
                 f"There is no run {run_name!r:.120} in {self}.",
@@ -160,6 +174,7 @@ class FileConfigStore(ConfigStore):
         return self._roots.check(self.path / folder / (check_name(name) + _SUFFIX))
 
     def _names(self, folder: str) -> list[str]:
+        self._check_that_it_is_there()
         names: list[str] = []
         folders = [(self.path / folder, "", 0)]
         while folders:
@@ -180,6 +195,7 @@ class FileConfigStore(ConfigStore):
         try:
             raw = load_yaml(path)
         except FileNotFoundError:
+            self._check_that_it_is_there()
             return None
         if not isinstance(raw, dict):
             reason = "is empty" if raw is None else "holds no keys"
@@ -189,3 +205,13 @@ class FileConfigStore(ConfigStore):
                 path=path,
             )
         return raw
+
+    def _check_that_it_is_there(self) -> None:
+        base, source = self.options.runs_base_dir, self.options.source
+        if not os.path.isdir(base):
+            place = f"runs_base_dir in {source}" if source else "runs_base_dir"
+            raise StoreNotFoundError(
+                f"The store {base} is not there.",
+                todo=f"Check {place}, and whether its disk is mounted.",
+                path=base,
+            )

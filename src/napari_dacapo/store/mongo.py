@@ -8,9 +8,9 @@ error after a few seconds.
 from __future__ import annotations
 
 import atexit
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from napari_dacapo.errors import OptionsError, StoreNotFoundError
 from napari_dacapo.store.config_store import WRITING as WRITING_CONFIGS
@@ -48,6 +48,13 @@ def _client(host: str) -> Any:
             "The options ask for a MongoDB store, for which pymongo is needed.",
             todo="Install it: pip install 'napari-dacapo[mongo]'.",
         ) from error
+    if set(_parts(host)[1]) & set("/?"):
+        # pymongo would take a part of the password for a port or a database, and name it.
+        raise OptionsError(
+            f"The address of the MongoDB server {_shown(host)} holds characters that must be "
+            "escaped.",
+            todo="Escape user and password in mongo_db_host with urllib.parse.quote_plus.",
+        )
     try:
         client: Any = MongoClient(
             host,
@@ -207,13 +214,22 @@ class MongoStatsStore(StatsStore):
         return training_iterations(records, f"{self}/training_stats of {run_name}")
 
 
+def _parts(host: str) -> tuple[str, str, str]:
+    """Split an address into scheme, user with password, and the rest.
+
+    What comes before the last ``@`` is taken for user and password, whatever
+    stands there: nothing of it may be shown.
+    """
+    match = re.match(r"([a-z+]+)://", host)
+    scheme, rest = (match[1], host[match.end() :]) if match else ("mongodb", host)
+    user, _, place = rest.rpartition("@")
+    return scheme, user, place
+
+
 def _shown(host: str) -> str:
     """Return the address without user and password, which are nobody's business."""
-    try:
-        parts = urlsplit(host if "://" in host else f"mongodb://{host}")
-    except ValueError:
-        return "the MongoDB server"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    scheme, _, place = _parts(host)
+    return f"{scheme}://{re.split('[/?]', place)[0]}"
 
 
 def _reason(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from napari_dacapo.errors import ArrayNotFoundError, BrokenFileError, UnsafeFileError
 
@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from napari_dacapo.options import Options
 
-__all__ = ["Roots", "check_name", "list_folder", "reachable", "read_file"]
+__all__ = [
+    "Roots",
+    "check_name",
+    "list_folder",
+    "open_regular",
+    "reachable",
+    "read_file",
+    "unreadable_folder",
+]
 
 
 def check_name(name: str) -> str:
@@ -126,7 +134,31 @@ def reachable(path: str, options: Options) -> Path:
         ) from error
 
 
-def read_file(path: Path, limit: int) -> bytes:
+def open_regular(path: Path, *, follow_links: bool = True) -> BinaryIO:
+    """Open a regular file for reading; never waits, as opening a pipe would.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it cannot be opened; for a link if these are not to be followed.
+    BrokenFileError
+        If it is something other than a file.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not follow_links:
+        flags |= getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, flags)
+    try:
+        # Before ``fdopen``, which refuses a folder without closing it.
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise BrokenFileError(f"{path} is not a file.", path=path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_file(path: Path, limit: int, *, follow_links: bool = True) -> bytes:
     """Read a whole regular file of at most ``limit`` bytes.
 
     Raises
@@ -138,16 +170,11 @@ def read_file(path: Path, limit: int) -> bytes:
         cannot be read.
     """
     try:
-        descriptor = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise BrokenFileError(f"{path} is not a file.", path=path)
-            if status.st_size > limit:
+        with open_regular(path, follow_links=follow_links) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > limit:
                 raise BrokenFileError(
-                    f"{path} has {status.st_size} bytes, more than the {limit} "
+                    f"{path} has {size} bytes, more than the {limit} "
                     "that such a file can sensibly have.",
                     path=path,
                 )
@@ -175,7 +202,10 @@ def list_folder(folder: Path) -> list[os.DirEntry[str]]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BrokenFileError(
-            f"The folder {folder} cannot be read: {reason}.", path=folder
-        ) from error
+        raise unreadable_folder(folder, error) from error
+
+
+def unreadable_folder(folder: str | Path, error: Exception) -> BrokenFileError:
+    """Return what to raise when a folder cannot be looked through."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return BrokenFileError(f"The folder {folder} cannot be read: {reason}.", path=folder)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import struct
 from typing import TYPE_CHECKING, Any
+
+from napari_dacapo.store.paths import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,12 +49,8 @@ def last_record(path: Path) -> dict[str, Any] | None:
     missing, torn or unreadable file.
     """
     try:
-        descriptor = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_size < 2 * _ENDS:
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size < 2 * _ENDS:
                 return None
             head = file.read(_ENDS)
             file.seek(-_ENDS, os.SEEK_END)

@@ -22,6 +22,7 @@ from napari_dacapo.runs.events import (
     StalledEvent,
     ValidationEvent,
 )
+from napari_dacapo.runs.patience import Patience
 from napari_dacapo.viewers.facts import RunFacts, gather, with_outputs
 from napari_dacapo.viewers.following_texts import describe, progress
 
@@ -237,10 +238,13 @@ class _Reader:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._row_is_due = self._facts_are_due = True
+        self._patience = Patience()
+        self._held_back: tuple[RunEvent, ...] = ()
 
     def read(self, events: Sequence[RunEvent]) -> News | None:
         """Return what is new; None if nothing is."""
         name = self._run.name
+        events, self._held_back = (*self._held_back, *events), ()
         self._row_is_due |= bool(events)
         self._facts_are_due |= any(
             isinstance(event, ValidationEvent | CheckpointEvent) for event in events
@@ -248,14 +252,22 @@ class _Reader:
         if not self._row_is_due and not self._facts_are_due:
             return None
         if any(isinstance(event, GoneEvent) for event in events):
-            return News(name, tuple(events))
+            return News(name, events)
         row = self._run.row()
         facts = self._facts(events) if self._facts_are_due else None
+        read = [self._run] if facts is None else [self._run, facts.run]
+        unread = any(run is not None and run.has_passing_problem for run in read)
+        waits = unread and not self._patience.is_over("unread")
+        self._patience.end_look()
+        if waits:
+            # What was read before is nearer to the truth than what can be read now.
+            self._held_back = events
+            return None
         # A config that is just being written is read again at the next look.
         self._facts_are_due = facts is not None and facts.run is None
         self._row_is_due = False
         readable = facts if facts is not None and facts.run is not None else None
-        return News(name, tuple(events), row, readable)
+        return News(name, events, row, readable)
 
     def _facts(self, events: Sequence[RunEvent]) -> RunFacts:
         facts = gather(self._run.store, self._run.name)

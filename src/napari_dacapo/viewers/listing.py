@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_dacapo.options import locate_store
+from napari_dacapo.options import default_store, locate_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -14,9 +13,25 @@ if TYPE_CHECKING:
 
     from napari_dacapo.runs import RunRow, Store
 
-__all__ = ["Opened", "list_runs"]
+__all__ = ["Default", "Opened", "list_runs"]
 
 ROWS_AT_ONCE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """What DaCapo's own options name.
+
+    Attributes
+    ----------
+    path : str
+        A store folder or an options file; empty if they name none.
+    wanted : str
+        What is being opened: the path that was asked for, or else this one.
+    """
+
+    path: str
+    wanted: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +54,13 @@ class Opened:
 
 
 def list_runs(
-    path: str, path_map: Mapping[str, str] | None, cancelled: Event
-) -> Iterator[Opened | tuple[RunRow, ...]]:
+    path: str,
+    path_map: Mapping[str, str] | None,
+    cancelled: Event,
+    *,
+    otherwise: str = "",
+    quiet: bool = False,
+) -> Iterator[Default | Opened | tuple[RunRow, ...]]:
     """Open a store, then list its runs: all rows so far, each time a few more.
 
     Parameters
@@ -52,6 +72,10 @@ def list_runs(
         Where paths that runs name lie on this computer.
     cancelled : threading.Event
         Set to end the listing.
+    otherwise : str
+        What to open if `path` is empty and no options name a store.
+    quiet : bool
+        Whether to open nothing if there is none of all these.
 
     Raises
     ------
@@ -60,6 +84,11 @@ def list_runs(
     """
     from napari_dacapo.runs import open_store
 
+    default = default_store()
+    path = path or default or otherwise
+    yield Default(default, path)
+    if quiet and not path:
+        return
     store = open_store(path or None, path_map=dict(path_map) if path_map else None)
     yield _opened(path, store)
     rows: list[RunRow] = []
@@ -71,7 +100,8 @@ def list_runs(
 
 
 def _opened(path: str, store: Store) -> Opened:
-    # An options file is kept as such: it may hold a path map, too.
-    if store.options.type != "files" or (path and Path(path).is_file()):
-        return Opened(store, path, None)
-    return Opened(store, store.label, locate_store(path).run_name if path else None)
+    source = store.options.source
+    if source is not None:
+        # An options file is kept as such: it may hold a path map, too.
+        return Opened(store, str(source.absolute()), None)
+    return Opened(store, store.label, locate_store(path).run_name)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from psygnal import Signal
 
-from napari_dacapo.errors import NapariDacapoError, OptionsError, StoreNotFoundError
-from napari_dacapo.viewers.listing import Opened, list_runs
+from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.viewers.listing import Default, Opened, list_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,8 +57,12 @@ class OpenStore:
         How it is.
     opened : Store or None
         The store, once it is open.
+    path_map : dict of str to str
+        The path map that it was opened with, beside those of options and preferences.
     rows : tuple of RunRow
         The runs listed so far.
+    default : str
+        The store that DaCapo's own options name; empty if they name none.
     """
 
     changed = Signal(StoreState)
@@ -68,7 +72,9 @@ class OpenStore:
         self._lane = lane
         self.state = StoreState()
         self.opened: Store | None = None
+        self.path_map: dict[str, str] = {}
         self.rows: tuple[RunRow, ...] = ()
+        self.default = ""
 
     @property
     def listing(self) -> bool:
@@ -90,35 +96,45 @@ class OpenStore:
         self,
         path: str,
         *,
-        path_map: Mapping[str, str] | None,
+        path_map: Mapping[str, str],
+        preferred: Mapping[str, str],
+        otherwise: str,
         quiet: bool,
         on_opened: Callable[[Opened], None],
     ) -> None:
         """Open a store and list its runs; see :meth:`Session.open_store`."""
+        both = {**preferred, **path_map}
 
-        def take(answer: Opened | tuple[RunRow, ...]) -> None:
+        def take(answer: Default | Opened | tuple[RunRow, ...]) -> None:
             if isinstance(answer, tuple):
                 self.rows = answer
                 self.rows_changed.emit()
-                return
-            self.opened = answer.store
-            self._set(StoreState(answer.path, answer.store.name, "open"))
-            on_opened(answer)
+            elif isinstance(answer, Default):
+                self.default = answer.path
+                self.state = replace(self.state, path=answer.wanted)
+            else:
+                self.opened = answer.store
+                self._set(StoreState(answer.path, answer.store.name, "open"))
+                on_opened(answer)
 
         def fail(error: Exception) -> None:
-            if quiet and isinstance(error, StoreNotFoundError | OptionsError):
+            path = self.state.path
+            self._set(StoreState(path, path or "store", "failed", explain(error)))
+
+        def done() -> None:
+            if self.state.status == "opening":  # and there was nothing to open
                 self._set(StoreState())
-            else:
-                self._set(StoreState(path, path or "store", "failed", explain(error)))
+            self.rows_changed.emit()
 
         self.close()
+        self.path_map = dict(path_map)
         self._set(StoreState(path, path or "store", "opening"))
         self._lane.start(
             "Listing runs…",
-            lambda cancelled: list_runs(path, path_map, cancelled),
+            lambda cancelled: list_runs(path, both, cancelled, otherwise=otherwise, quiet=quiet),
             on_value=take,
             on_error=fail,
-            on_done=self.rows_changed.emit,
+            on_done=done,
         )
 
     def cancel(self) -> None:
@@ -133,6 +149,7 @@ class OpenStore:
         """Let go of the store."""
         self._lane.cancel()
         self.opened = None
+        self.path_map = {}
         self.rows = ()
         self._set(StoreState())
 

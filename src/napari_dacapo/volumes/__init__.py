@@ -15,7 +15,7 @@ from napari_dacapo.volumes.volume import ArraySource, Identity, Kind, Level, Rol
 if TYPE_CHECKING:
     from napari_dacapo.volumes.array_configs import volume_from_config
     from napari_dacapo.volumes.chunk_cache import cache_size, set_cache_size
-    from napari_dacapo.volumes.emptiness import is_empty
+    from napari_dacapo.volumes.emptiness import is_empty, stored_share
     from napari_dacapo.volumes.geometry import crop, resample, world_slices
     from napari_dacapo.volumes.lazy_array import LazyArray
     from napari_dacapo.volumes.offsets import repair_offset
@@ -37,6 +37,7 @@ __all__ = [
     "repair_offset",
     "resample",
     "set_cache_size",
+    "stored_share",
     "volume_from_config",
     "with_pyramid",
     "world_slices",
@@ -47,7 +48,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "array_configs": ["volume_from_config"],
         "chunk_cache": ["cache_size", "set_cache_size"],
-        "emptiness": ["is_empty"],
+        "emptiness": ["is_empty", "stored_share"],
         "geometry": ["crop", "resample", "world_slices"],
         "lazy_array": ["LazyArray"],
         "offsets": ["repair_offset"],

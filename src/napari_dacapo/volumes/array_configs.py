@@ -6,6 +6,7 @@ so that slicing stays as fast as that of the arrays on disk.
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from napari_dacapo.store.paths import reachable
 from napari_dacapo.volumes import composing
 from napari_dacapo.volumes.functions import Affine, AsType, Greater, IsIn, IsNot, Maximum, Sum
 from napari_dacapo.volumes.geometry import crop
+from napari_dacapo.volumes.grids import Grid
 from napari_dacapo.volumes.lazy_array import LazyArray
 from napari_dacapo.volumes.metadata import read_attributes
 from napari_dacapo.volumes.opening import open_volume, value_range
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["volume_from_config"]
 
 _MAX_DEPTH = 32
+_MAX_ELEMENTS = 2**58
 
 
 def volume_from_config(
@@ -100,10 +103,9 @@ class _Builder:
 
     def open(self, file_name: str, dataset: str | None, **known: Any) -> Volume:
         """Open an array where the path map says it is, if it may be read."""
-        path, roots = Path(file_name), list[Path]()
+        path, roots = Path(file_name), tuple[Path, ...]()
         if self.options is not None:
-            path = reachable(file_name, self.options)
-            roots = [Path(folder) for folder in self.options.path_map.values()]
+            path, roots = reachable(file_name, self.options), self.options.roots
         return open_volume(path, dataset, identity=self.identity, roots=roots, **known)
 
 
@@ -141,7 +143,7 @@ def _missing_annotations_mask(
     builder: _Builder, config: configs.MissingAnnotationsMaskConfig
 ) -> Volume:
     source = builder.build(config.source_array_config)
-    attributes = read_attributes(source.source.path) if source.source else {}
+    attributes = read_attributes(source.source.path, source.source.roots) if source.source else {}
     if not isinstance(attributes.get("labels"), list):
         raise ArrayFormatError(
             f"{source.source.path if source.source else 'The source'} has no list of labels that "
@@ -221,11 +223,11 @@ def _resampled(builder: _Builder, config: configs.ResampledArrayConfig) -> Volum
     else:
 
         def change(view: View) -> View:
-            positions = [
-                (np.arange(size * f) + 0.5) / f - 0.5
-                for size, f in zip(view.shape, every, strict=True)
-            ]
-            return InterpolateView(view, positions, order=1 if config.interp_order else 0)
+            grids = [Grid.of(size * f, 1 / f) for size, f in zip(view.shape, every, strict=True)]
+            return InterpolateView(view, grids, order=1 if config.interp_order else 0)
+
+        if prod(source.shape) * prod(factors) > _MAX_ELEMENTS:
+            raise ArrayFormatError(f"No array of {source.shape} is upsampled by {up}.")
 
         voxel_size = tuple(v / f for v, f in zip(source.voxel_size, factors, strict=True))
     every = (*[1] * n_other, *factors)

@@ -34,23 +34,28 @@ def cache_size() -> int:
         return _size
 
 
-def set_cache_size(n_bytes: int) -> None:
+def set_cache_size(n_bytes: int | None) -> None:
     """Change the limit of the chunk cache; chunks kept so far are let go.
 
     Arrays that are open already read through the new cache from now on.
 
     Parameters
     ----------
-    n_bytes : int
-        Bytes of decoded chunks to keep at most; 0 keeps none.
+    n_bytes : int or None
+        Bytes of decoded chunks to keep at most; 0 keeps none, None is the default again.
+
+    Raises
+    ------
+    ValueError
+        If it is negative.
     """
     global _size, _context, _generation
-    if n_bytes < 0:
+    if n_bytes is not None and n_bytes < 0:
         raise ValueError(f"the chunk cache cannot have {n_bytes} bytes")
     with _lock:
         if n_bytes == _size and _context is not None:
             return
-        _size, _context = int(n_bytes), None
+        _size, _context = n_bytes if n_bytes is None else int(n_bytes), None
         _generation += 1
 
 

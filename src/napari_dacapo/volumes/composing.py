@@ -11,6 +11,7 @@ from napari_dacapo.errors import ArrayFormatError
 from napari_dacapo.volumes.functions import AsType
 from napari_dacapo.volumes.geometry import crop, intersect, lazy
 from napari_dacapo.volumes.lazy_array import LazyArray
+from napari_dacapo.volumes.limits import check_channels
 from napari_dacapo.volumes.sources import ConstantSource
 from napari_dacapo.volumes.views import MapView, SourceView, StackView
 from napari_dacapo.volumes.volume import Level
@@ -33,8 +34,6 @@ __all__ = [
     "split_channels",
     "stack",
 ]
-
-_MAX_CHANNELS = 4096
 
 
 def apply(volume: Volume, change: Callable[[View], View], token: Any, **others: Any) -> Volume:
@@ -71,7 +70,7 @@ def channels_of(
     names: Sequence[str],
 ) -> Volume:
     """Make masks of labels, one for each function, as channels."""
-    _check_count(len(functions))
+    check_channels(len(functions), "")
     volume = single_channel(volume)
     return apply(
         volume,
@@ -101,7 +100,7 @@ def combine(volumes: Sequence[Volume], function: Callable[..., NDArray[Any]]) ->
 
 def stack(volumes: Sequence[Volume], names: Sequence[str]) -> Volume:
     """Put volumes over the same box on top of each other, as channels."""
-    _check_count(len(volumes))
+    check_channels(len(volumes), "")
     first = volumes[0]
     if any(volume.shape != first.shape for volume in volumes):
         raise ArrayFormatError(f"The sources have different shapes: {[v.shape for v in volumes]}.")
@@ -129,7 +128,7 @@ def split_channels(volume: Volume) -> list[Volume]:
     axis = volume.channel_axis
     if axis is None:
         raise ArrayFormatError(f"The array has no channels, only {volume.axis_names}.")
-    _check_count(volume.shape[axis])
+    check_channels(volume.shape[axis], "")
     return [_channel(volume, axis, i) for i in range(volume.shape[axis])]
 
 
@@ -207,8 +206,3 @@ def _converted(view: View, dtype: np.dtype[Any]) -> View:
 
 def _all_notes(volumes: Sequence[Volume]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(note for volume in volumes for note in volume.notes))
-
-
-def _check_count(n: int) -> None:
-    if not 0 < n <= _MAX_CHANNELS:
-        raise ArrayFormatError(f"{n} channels make no sense.")

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
     from napari_dacapo.volumes.metadata import ArrayMetadata
 
-__all__ = ["Coordinates", "fit_names", "from_attributes", "in_nanometres", "numbers"]
+__all__ = [
+    "Coordinates",
+    "checked_size",
+    "fit_names",
+    "from_attributes",
+    "in_nanometres",
+    "numbers",
+]
 
 _NANOMETRES = {
     "nm": 1.0, "nanometer": 1.0, "nanometre": 1.0, "nanometers": 1.0, "nanometres": 1.0,
@@ -37,7 +44,7 @@ _NOT_SPATIAL = {
     "c": "c^", "channel": "c^", "channels": "c^", "t": "t^", "time": "t^",
     "b": "b^", "batch": "b^", "s": "s^", "sample": "s^", "iterations": "iterations^",
 }  # fmt: skip
-_LARGEST = 1e18
+_SMALLEST, _LARGEST = 1e-9, 1e18
 
 
 @dataclass(frozen=True)
@@ -93,16 +100,27 @@ def from_attributes(
     names = tuple(names)
     n_spatial = sum(not name.endswith("^") for name in names)
     size, corner = _fit(size, n_spatial, 1.0), _fit(corner, n_spatial, 0.0)
-    if not all(0 < s <= _LARGEST for s in size):
-        raise ArrayFormatError(f"{where}: the voxel size {size} makes no sense.", path=where)
     factors, notes = in_nanometres(units, n_spatial)
     known_size, known_offset = voxel_size is not None, offset is not None
     return Coordinates(
         axis_names=names,
-        voxel_size=size if known_size else _times(size, factors),
+        voxel_size=checked_size(size if known_size else _times(size, factors), where),
         offset=corner if known_offset else _times(corner, factors),
         notes=() if known_size and known_offset else notes,
     )
+
+
+def checked_size(voxel_size: tuple[float, ...], where: str) -> tuple[float, ...]:
+    """Return a voxel size in nanometres that a voxel can have.
+
+    Raises
+    ------
+    ArrayFormatError
+        If it is not positive, or absurdly small or large.
+    """
+    if not all(_SMALLEST <= size <= _LARGEST for size in voxel_size):
+        raise ArrayFormatError(f"{where}: the voxel size {voxel_size} makes no sense.", path=where)
+    return voxel_size
 
 
 def fit_names(names: Sequence[str], ndim: int, n_values: int = 0) -> tuple[str, ...]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_dacapo.store.stored_chunks import count_chunks, has_chunks
 from napari_dacapo.volumes.metadata import ArrayMetadata, read_metadata
-from napari_dacapo.volumes.revision import METADATA_NAMES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_dacapo.volumes.volume import Volume
 
-__all__ = ["is_empty"]
+__all__ = ["is_empty", "stored_share"]
 
-_SEARCHED_FOLDERS = 10_000
+_MOST_CHUNKS = 10_000
 
 
 def is_empty(volume: Volume, *, read: bool = False) -> bool | None:
@@ -49,10 +47,10 @@ def is_empty(volume: Volume, *, read: bool = False) -> bool | None:
     if 0 in volume.shape:
         return True
     if volume.source is not None:
-        array = read_metadata(volume.source.path)
+        array = read_metadata(volume.source.path, volume.source.roots)
         # Zarr leaves a missing chunk at its fill value; null leaves it open, and reads as zero.
         if isinstance(array, ArrayMetadata) and array.fill_value in (0, None, False, "0"):
-            if not _has_chunks(volume.source.path):
+            if not has_chunks(volume.source.path):
                 return True
     if not read:
         return None
@@ -67,16 +65,31 @@ def is_empty(volume: Volume, *, read: bool = False) -> bool | None:
     return True
 
 
-def _has_chunks(folder: Path) -> bool:
-    """Tell whether there is any file but metadata; True if that takes too long to find out."""
-    queue = [str(folder)]
-    for _ in range(_SEARCHED_FOLDERS):
-        if not queue:
-            return False
-        with os.scandir(queue.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    queue.append(entry.path)
-                elif entry.name not in METADATA_NAMES and not entry.name.startswith(".nfs"):
-                    return True
-    return True
+def stored_share(volume: Volume) -> tuple[int, int] | None:
+    """Return how many of an array's chunks are stored, and how many there could be.
+
+    What is not stored reads as the fill value. Found by listing folders; of
+    sharded arrays shards are counted.
+
+    Parameters
+    ----------
+    volume : Volume
+        Any.
+
+    Returns
+    -------
+    tuple of int, or None
+        None if it is no array on disk, if there are more than 10,000 chunks,
+        or if its folders cannot be listed.
+    """
+    if volume.source is None:
+        return None
+    array = read_metadata(volume.source.path, volume.source.roots)
+    if not isinstance(array, ArrayMetadata):
+        return None
+    sizes = array.files.sizes[::-1] if array.format == "n5" else array.files.sizes
+    total = prod(-(-n // size) for n, size in zip(array.shape, sizes, strict=True))
+    if total > _MOST_CHUNKS:
+        return None
+    stored = count_chunks(volume.source.path, total)
+    return None if stored is None else (stored, total)

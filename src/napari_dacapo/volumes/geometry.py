@@ -13,6 +13,7 @@ import numpy as np
 from dask.base import tokenize
 
 from napari_dacapo.errors import ArrayFormatError
+from napari_dacapo.volumes.grids import Grid
 from napari_dacapo.volumes.lazy_array import LazyArray
 from napari_dacapo.volumes.resampling import DownsampleView, InterpolateView, method_for
 
@@ -156,10 +157,11 @@ def resample(volume: Volume, voxel_size: Sequence[float]) -> Volume:
         whole = (*[slice(None)] * n_other, *(slice(0, max(1, n)) for n in shape))
         view: View = DownsampleView(data.lazy_view, (*[1] * n_other, *factors), method)[whole]
     else:
-        positions: list[np.ndarray | None] = [None] * n_other
-        for n, ratio in zip(volume.spatial_shape, ratios, strict=True):
-            count = max(1, round(n / ratio))
-            positions.append((np.arange(count) + 0.5) * ratio - 0.5)
+        grids = [
+            Grid.of(max(1, round(n / ratio)), ratio)
+            for n, ratio in zip(volume.spatial_shape, ratios, strict=True)
+        ]
+        positions = [*[None] * n_other, *grids]
         view = InterpolateView(data.lazy_view, positions, order=int(volume.kind == "image"))
     name = f"{data.name}-resample-{tokenize(target, volume.kind)}"
     return volume.with_(

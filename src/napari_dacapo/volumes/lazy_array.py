@@ -17,17 +17,18 @@ import numpy as np
 from dask.base import tokenize
 
 from napari_dacapo.volumes.functions import AsType
-from napari_dacapo.volumes.sources import TensorStoreSource, ZarrSource
-from napari_dacapo.volumes.views import MapView, SourceView, StackView, basic_index
+from napari_dacapo.volumes.indexing import basic_index
+from napari_dacapo.volumes.limits import check_chunks, check_memory
+from napari_dacapo.volumes.views import MapView, SourceView, StackView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import tensorstore as ts
     from numpy.typing import DTypeLike, NDArray
 
+    from napari_dacapo.volumes.indexing import Index
     from napari_dacapo.volumes.sources import Source
-    from napari_dacapo.volumes.views import Index, View
+    from napari_dacapo.volumes.views import View
 
 __all__ = ["LazyArray"]
 
@@ -81,24 +82,6 @@ class LazyArray(da.Array):
     def from_source(cls, source: Source, name: str) -> LazyArray:
         """Wrap the whole of a source; see :meth:`from_view`."""
         return cls.from_view(SourceView(source), name)
-
-    @classmethod
-    def from_tensorstore(
-        cls, store: ts.TensorStore, *, name: str, chunks: Sequence[Sequence[int]] | None = None
-    ) -> LazyArray:
-        """Wrap an open TensorStore; see :meth:`from_view`.
-
-        The store is opened again, read-only and through the process-wide
-        chunk cache, when elements are read.
-        """
-        return cls.from_view(SourceView(TensorStoreSource(store)), name, chunks)
-
-    @classmethod
-    def from_zarr_python(
-        cls, path: str, *, name: str, chunks: Sequence[Sequence[int]] | None = None
-    ) -> LazyArray:
-        """Wrap a zarr array that zarr-python has to read; see :meth:`from_view`."""
-        return cls.from_view(SourceView(ZarrSource(path)), name, chunks)
 
     @classmethod
     def stack(cls, arrays: Sequence[LazyArray], name: str) -> LazyArray:
@@ -155,11 +138,14 @@ class LazyArray(da.Array):
     def __array__(
         self, dtype: DTypeLike | None = None, copy: bool | None = None, **kwargs: Any
     ) -> NDArray[Any]:
-        direct = isinstance(self.lazy_view, SourceView) or self.lazy_view.nbytes <= _DIRECT_BYTES
+        view = self.lazy_view
+        if isinstance(view, SourceView) or view.nbytes <= _DIRECT_BYTES:
+            return np.asarray(view.read(), dtype=dtype)
+        check_memory(view.nbytes, view.path)
+        check_chunks(view.n_chunks, view.path)
         # Large results of functions are computed block by block, so that no
         # intermediate array is as large as the result.
-        elements = self.lazy_view.read() if direct else self._plain().compute()
-        return np.asarray(elements, dtype=dtype)
+        return np.asarray(self._plain().compute(), dtype=dtype)
 
     def _plain(self) -> Any:
         """Return the same blocks as an ordinary dask array."""

@@ -93,7 +93,7 @@ def _written_by_0_3_5(volume: Volume) -> bool:
     """Tell by what the attributes hold: 0.3.0 says resolution, main adds types."""
     if volume.source is None:
         return False
-    keys = read_attributes(volume.source.path).keys()
+    keys = read_attributes(volume.source.path, volume.source.roots).keys()
     return {"voxel_size", "offset", "axis_names"} <= keys and not keys & {"types", "resolution"}
 
 

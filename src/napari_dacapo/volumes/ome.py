@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.errors import ArrayFormatError
-from napari_dacapo.volumes.coordinates import Coordinates, fit_names, in_nanometres, numbers
+from napari_dacapo.volumes.coordinates import (
+    Coordinates,
+    checked_size,
+    fit_names,
+    in_nanometres,
+    numbers,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,13 +115,11 @@ def _coordinates(
         else:
             translation = [t + v for t, v in zip(translation, values, strict=True)]
     spatial = [i for i, name in enumerate(names) if not name.endswith("^")]
-    if any(not 0 < scale[i] < 1e18 for i in spatial):
-        raise ArrayFormatError(f"{where}: the scale {scale} makes no sense.", path=where)
     factors, notes = in_nanometres([units[i] for i in spatial], len(spatial))
     pairs = list(zip(spatial, factors, strict=True))
     return Coordinates(
         axis_names=names,
-        voxel_size=tuple(scale[i] * f for i, f in pairs),
+        voxel_size=checked_size(tuple(scale[i] * f for i, f in pairs), str(where)),
         offset=tuple((translation[i] - scale[i] / 2) * f for i, f in pairs),
         notes=notes,
     )

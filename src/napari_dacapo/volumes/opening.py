@@ -10,6 +10,7 @@ from napari_dacapo.errors import ArrayFormatError, ArrayNotFoundError
 from napari_dacapo.store.paths import Roots
 from napari_dacapo.volumes.coordinates import Coordinates, from_attributes
 from napari_dacapo.volumes.elements import open_elements
+from napari_dacapo.volumes.limits import check_channels
 from napari_dacapo.volumes.metadata import ArrayMetadata, GroupMetadata, read_metadata
 from napari_dacapo.volumes.ome import multiscale_levels
 from napari_dacapo.volumes.pyramids import with_pyramid
@@ -105,8 +106,8 @@ def open_volume(
             [],
         )
     identity = identity or Identity(run="", dataset=folder.name, role="raw")
-    volume = _place(array, coordinates, identity, kind)
-    levels = [_place(level, at, identity, kind) for level, at in coarser if at is not None]
+    volume = _place(array, coordinates, inside, identity, kind)
+    levels = [_place(level, at, inside, identity, kind) for level, at in coarser if at is not None]
     volume = volume.with_(
         levels=tuple(
             Level(level.data, level.voxel_size, level.offset, level.source)
@@ -137,7 +138,7 @@ _Found = list[tuple[ArrayMetadata, Coordinates | None]]
 
 def _levels(folder: Path, roots: Roots) -> _Found:
     """Find the array that a path means, and its coarser levels after it."""
-    found = read_metadata(folder)
+    found = read_metadata(folder, Roots([folder, *roots.folders]))
     if found is None:
         raise ArrayNotFoundError(
             f"{folder} does not exist.",
@@ -154,8 +155,8 @@ def _levels(folder: Path, roots: Roots) -> _Found:
             path=folder,
         )
     if not found.attributes.keys() & {"voxel_size", "resolution", "pixelResolution"}:
-        parent = read_metadata(folder.parent)
         roots = Roots([folder.parent, *roots.folders])
+        parent = read_metadata(folder.parent, roots)
         levels = _image_levels(parent, roots) if isinstance(parent, GroupMetadata) else []
         for i, (array, _) in enumerate(levels):
             if array.path == folder:
@@ -166,7 +167,7 @@ def _levels(folder: Path, roots: Roots) -> _Found:
 def _image_levels(group: GroupMetadata, roots: Roots) -> _Found:
     levels: _Found = []
     for level in multiscale_levels(group):
-        array = read_metadata(roots.join(group.path, *_parts(level.path)))
+        array = read_metadata(roots.join(group.path, *_parts(level.path)), roots)
         if not isinstance(array, ArrayMetadata):
             raise ArrayNotFoundError(
                 f"{group.path / level.path} should be an array.", path=group.path
@@ -182,14 +183,21 @@ def _image_levels(group: GroupMetadata, roots: Roots) -> _Found:
 
 
 def _place(
-    array: ArrayMetadata, coordinates: Coordinates, identity: Identity, kind: Kind | None
+    array: ArrayMetadata,
+    coordinates: Coordinates,
+    inside: Roots,
+    identity: Identity,
+    kind: Kind | None,
 ) -> Volume:
     """Open an array where it lies; non-spatial axes are brought to the front."""
     names = coordinates.axis_names
+    if "c^" in names:
+        check_channels(array.shape[names.index("c^")], str(array.path))
     order = tuple(sorted(range(len(names)), key=lambda axis: not names[axis].endswith("^")))
     moved = order != tuple(range(len(names)))
-    revision = revision_of(array.path)
-    data = open_elements(array, revision, order if moved else None)
+    roots = Roots([array.path, *inside.folders])
+    revision = revision_of(array.path, roots)
+    data = open_elements(array, revision, roots, order if moved else None)
     kind = kind or default_kind(data.dtype, identity)
     return Volume(
         data=data,
@@ -201,7 +209,7 @@ def _place(
         revision=revision,
         value_range=value_range(data.dtype, kind),
         notes=coordinates.notes,
-        source=None if moved else ArraySource(array.path, array.format),
+        source=None if moved else ArraySource(array.path, array.format, roots),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_dacapo.volumes.functions import Affine
 from napari_dacapo.volumes.lazy_array import LazyArray
-from napari_dacapo.volumes.resampling import DownsampleView, method_for
+from napari_dacapo.volumes.resampling import DownsampleView, can_merge, method_for
 from napari_dacapo.volumes.views import MapView, StackView
 from napari_dacapo.volumes.volume import Level
 
@@ -26,7 +26,8 @@ def with_pyramid(volume: Volume) -> Volume:
 
     Each level is computed where it is looked at: means of images, the most
     frequent label of labels. Axes are halved until voxels are about as long
-    along all axes and the longest axis has at most 512 of them.
+    along all axes and the longest axis has at most 512 of them, or until a
+    voxel would have to be merged of more than can be read at once.
 
     Parameters
     ----------
@@ -49,7 +50,10 @@ def with_pyramid(volume: Volume) -> Volume:
     n_other = data.ndim - len(volume.spatial_axes)
     levels = []
     for factors in _factors(volume.spatial_shape, volume.voxel_size):
-        view = downsample_view(data.lazy_view, (*[1] * n_other, *factors), method)
+        every = (*[1] * n_other, *factors)
+        if not can_merge(data.lazy_view, every):
+            break
+        view = downsample_view(data.lazy_view, every, method)
         name = f"{data.name}-{method}-{'x'.join(map(str, factors))}"
         voxel_size = tuple(v * f for v, f in zip(volume.voxel_size, factors, strict=True))
         levels.append(Level(LazyArray.from_view(view, name), voxel_size, volume.offset))

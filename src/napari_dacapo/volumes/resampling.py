@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tensorstore as ts
 
+from napari_dacapo.errors import ArrayFormatError
+from napari_dacapo.volumes.grids import Grid
+from napari_dacapo.volumes.limits import check_chunks, check_memory
 from napari_dacapo.volumes.recent import Recent
-from napari_dacapo.volumes.sources import check_memory, reading
+from napari_dacapo.volumes.sources import reading
 from napari_dacapo.volumes.views import View
 
 if TYPE_CHECKING:
@@ -16,21 +20,28 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_dacapo.volumes.views import Index
+    from napari_dacapo.volumes.indexing import Index
     from napari_dacapo.volumes.volume import Kind
 
-__all__ = ["DownsampleView", "InterpolateView", "Method", "method_for"]
+__all__ = ["DownsampleView", "InterpolateView", "Method", "can_merge", "method_for"]
 
 Method = Literal["mean", "mode", "stride"]
 
 # More is read in parts, so that a coarse view of a huge array stays small.
-_PART_BYTES = 2**26
+_PART_BYTES, _PART_CHUNKS = 2**26, 2**12
 _RECENT_BYTES = 2**23
 
 
 def method_for(dtype: np.dtype[Any], kind: Kind) -> Method:
     """Choose how to merge voxels: labels (and bools) cannot be averaged."""
     return "mode" if kind == "labels" or dtype.kind == "b" else "mean"
+
+
+def can_merge(view: View, factors: Sequence[int]) -> bool:
+    """Tell whether what one voxel is merged of is little enough to be read at once."""
+    block = [min(f, n) for f, n in zip(factors, view.shape, strict=True)]
+    n_chunks = math.prod(-(-n // chunk) for n, chunk in zip(block, view.chunks, strict=True))
+    return math.prod(block) * view.dtype.itemsize <= _PART_BYTES and n_chunks <= _PART_CHUNKS
 
 
 class DownsampleView(View):
@@ -83,17 +94,27 @@ class DownsampleView(View):
         )
         return DownsampleView(self.view, self.factors, self.method, selection, self.recent)
 
+    @property
+    def path(self) -> str:
+        """What to call it in messages."""
+        return self.view.path
+
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks that are read for it, about."""
+        return 0 if 0 in self.shape else self._fine(self._spans()).n_chunks
+
     def read(self) -> NDArray[Any]:
         """Read all elements of the view."""
         if 0 in self.shape:
             return np.empty(self.shape, self.dtype)
-        check_memory(self.nbytes, "")
-        ranges = [
-            entry if isinstance(entry, range) else range(entry, entry + 1)
-            for entry in self.selection
-        ]
-        # Upwards and without gaps first; order and steps are put right after.
-        spans = [range(min(r), max(r) + 1) for r in ranges]
+        check_memory(self.nbytes, self.path)
+        check_chunks(self.n_chunks, self.path)
+        if not can_merge(self.view, self.factors):
+            raise ArrayFormatError(
+                f"{self.path}: blocks of {self.factors} voxels are too large to be merged to one."
+            )
+        spans = self._spans()
         merged = self.recent.get(tuple(spans), lambda: self._merge(spans))
         return merged[
             tuple(
@@ -102,16 +123,23 @@ class DownsampleView(View):
             )
         ]
 
-    def _merge(self, spans: list[range]) -> NDArray[Any]:
+    def _spans(self) -> list[range]:
+        """Return the blocks along each axis, upwards and without gaps."""
+        ranges = [e if isinstance(e, range) else range(e, e + 1) for e in self.selection]
+        return [range(min(r[0], r[-1]), max(r[0], r[-1]) + 1) for r in ranges]
+
+    def _fine(self, spans: list[range]) -> View:
+        """Return what blocks are merged of."""
         fine = tuple(
             slice(span.start * factor, min(span.stop * factor, n))
             for span, factor, n in zip(spans, self.factors, self.view.shape, strict=True)
         )
-        part = self.view[fine]
-        if (store := part.tensorstore()) is not None:
-            # TensorStore merges chunk by chunk, on all cores.
-            return self._downsampled(store)
-        if part.nbytes > _PART_BYTES and (cut := self._cut(spans)) is not None:
+        return self.view[fine]
+
+    def _merge(self, spans: list[range]) -> NDArray[Any]:
+        part = self._fine(spans)
+        is_large = part.nbytes > _PART_BYTES or part.n_chunks > _PART_CHUNKS
+        if is_large and (cut := self._cut(spans)) is not None:
             axis, middle = cut
             pieces = []
             for piece in (slice(0, middle), slice(middle, None)):
@@ -119,10 +147,13 @@ class DownsampleView(View):
                     self._merge([s[piece] if i == axis else s for i, s in enumerate(spans)])
                 )
             return np.concatenate(pieces, axis)
+        if (store := part.tensorstore()) is not None:
+            # TensorStore merges chunk by chunk, on all cores.
+            return self._downsampled(store)
         return self._downsampled(ts.array(part.read()))
 
     def _downsampled(self, store: ts.TensorStore) -> NDArray[Any]:
-        with reading(""):
+        with reading(self.path):
             return np.asarray(ts.downsample(store, self.factors, self.method).read().result())
 
     def _cut(self, spans: list[range]) -> tuple[int, int] | None:
@@ -143,7 +174,7 @@ class InterpolateView(View):
     ----------
     view : View
         The array on its own grid.
-    positions : sequence of array, float or None
+    positions : sequence of Grid, float or None
         For each axis, where to look, in indices of the view (the centre of
         voxel ``i`` is at ``i``); one float takes the axis away, None leaves
         it alone. Beyond the borders the outermost voxels go on.
@@ -151,48 +182,65 @@ class InterpolateView(View):
         Nearest voxel, or linear (then elements are floating point).
     """
 
-    def __init__(
-        self,
-        view: View,
-        positions: Sequence[NDArray[Any] | float | None],
-        order: int,
-    ) -> None:
+    def __init__(self, view: View, positions: Sequence[Grid | float | None], order: int) -> None:
         self.view, self.order = view, order
         self.positions = tuple(
-            np.arange(n, dtype=float) if where is None else np.asarray(where, float)
+            Grid.of(n) if where is None else where
             for where, n in zip(positions, view.shape, strict=True)
         )
         linear = order == 1 and view.dtype.kind != "f"
         self.dtype = np.dtype(np.float64) if linear else view.dtype
-        kept = [axis for axis, where in enumerate(self.positions) if where.ndim]
-        self.shape = tuple(len(self.positions[axis]) for axis in kept)
-        self.chunks = tuple(
-            max(1, view.chunks[axis] * len(self.positions[axis]) // max(1, view.shape[axis]))
-            for axis in kept
-        )
+        kept = [
+            (len(where), n, chunk)
+            for where, n, chunk in zip(self.positions, view.shape, view.chunks, strict=True)
+            if isinstance(where, Grid)
+        ]
+        self.shape = tuple(length for length, _, _ in kept)
+        self.chunks = tuple(max(1, chunk * length // max(1, n)) for length, n, chunk in kept)
         self.starts = (0,) * len(kept)
 
     def __getitem__(self, index: Index) -> InterpolateView:
         parts = iter(index)
-        positions = [where[next(parts)] if where.ndim else where for where in self.positions]
+        positions: list[Grid | float] = []
+        for where in self.positions:
+            if isinstance(where, Grid):
+                entry = next(parts)
+                where = where.at(entry) if isinstance(entry, int) else where.part(entry)
+            positions.append(where)
         return InterpolateView(self.view, positions, self.order)
+
+    @property
+    def path(self) -> str:
+        """What to call it in messages."""
+        return self.view.path
+
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks that are read for it, about."""
+        return 0 if 0 in self.shape else self.view[self._spans()].n_chunks
 
     def read(self) -> NDArray[Any]:
         """Read all elements of the view."""
         if 0 in self.shape:
             return np.empty(self.shape, self.dtype)
-        check_memory(self.nbytes, "")
-        spans, places = [], []
+        check_memory(self.nbytes, self.path)
+        spans = self._spans()
+        elements = self.view[spans].read()
+        for axis, (where, span) in enumerate(zip(self.positions, spans, strict=True)):
+            places = where.places() if isinstance(where, Grid) else np.array([where])
+            inside = np.clip(places, 0, self.view.shape[axis] - 1)
+            elements = self._along(elements, axis, inside - span.start)
+        kept = tuple(slice(None) if isinstance(where, Grid) else 0 for where in self.positions)
+        return np.asarray(elements[kept], self.dtype)
+
+    def _spans(self) -> tuple[slice, ...]:
+        """Return the voxels around the positions, along each axis."""
+        spans = []
         for where, n in zip(self.positions, self.view.shape, strict=True):
-            inside = np.clip(np.atleast_1d(where), 0, n - 1)
-            first = int(np.floor(inside.min()))
-            spans.append(slice(first, min(n, int(np.floor(inside.max())) + 2)))
-            places.append(inside - first)
-        elements = self.view[tuple(spans)].read()
-        for axis, place in enumerate(places):
-            elements = self._along(elements, axis, place)
-        scalar = tuple(slice(None) if where.ndim else 0 for where in self.positions)
-        return np.asarray(elements[scalar], self.dtype)
+            ends = (where.at(0), where.at(-1)) if isinstance(where, Grid) else (where,)
+            first, last = (math.floor(min(max(end, 0), n - 1)) for end in (min(ends), max(ends)))
+            spans.append(slice(first, min(n, last + 2)))
+        return tuple(spans)
 
     def _along(self, elements: NDArray[Any], axis: int, place: NDArray[Any]) -> NDArray[Any]:
         def take(indices: NDArray[Any]) -> NDArray[Any]:

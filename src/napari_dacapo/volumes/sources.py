@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_dacapo.errors import ArrayFormatError, BrokenFileError
 from napari_dacapo.volumes import chunk_cache
+from napari_dacapo.volumes.limits import check_decoding, count_chunks
 
 if TYPE_CHECKING:
     import tensorstore as ts
     from numpy.typing import NDArray
+
+    from napari_dacapo.volumes.chunk_files import ChunkFiles
 
 __all__ = [
     "ConstantSource",
@@ -26,12 +30,9 @@ __all__ = [
     "TensorStoreSource",
     "TransposedSource",
     "ZarrSource",
-    "check_memory",
     "reading",
     "reason_of",
 ]
-
-_CHECK_ABOVE = 2**28
 
 
 class Source(Protocol):
@@ -53,50 +54,29 @@ class Source(Protocol):
         """Read; one entry per axis, within bounds, steps positive."""
 
 
-def check_memory(n_bytes: int, what: str) -> None:
-    """Refuse to read more at once than there is free memory.
-
-    Raises
-    ------
-    ArrayFormatError
-        Before anything is allocated.
-    """
-    if n_bytes <= _CHECK_ABOVE:
-        return
-    import psutil
-
-    free = psutil.virtual_memory().available
-    if n_bytes > free:
-        raise ArrayFormatError(
-            f"{what or 'The array'} would need {n_bytes / 2**30:.0f} GiB at once, "
-            f"but {free / 2**30:.0f} GiB are free.",
-            todo="Look at a part of it, or check that its metadata is right.",
-            path=what or None,
-        )
-
-
 class TensorStoreSource:
     """An array that TensorStore reads.
 
     Parameters
     ----------
     store : tensorstore.TensorStore
-        Any open store. It is opened anew, read-only and through the
+        An open array. It is opened anew, read-only and through the
         process-wide chunk cache, wherever the source is used.
-    path : str
-        What to call it in messages.
+    files : ChunkFiles
+        Looks at the files of its chunks before they are read.
     """
 
-    def __init__(self, store: ts.TensorStore, path: str = "") -> None:
-        store = store.translate_to[(0,) * store.ndim]
+    def __init__(self, store: ts.TensorStore, files: ChunkFiles) -> None:
         self.spec: dict[str, Any] = store.spec(retain_context=False).to_json()
         # Attributes are part of it and may change while the elements stay the same.
         self.spec.pop("metadata", None)
-        self.path = path
+        self.files = files
+        self.path = files.folder
         self.shape = tuple(int(n) for n in store.shape)
         self.dtype = np.dtype(store.dtype.numpy_dtype)
         chunks = store.chunk_layout.read_chunk.shape or store.shape
         self.chunks = tuple(max(1, int(c or n)) for c, n in zip(chunks, self.shape, strict=True))
+        self.chunk_bytes = prod(self.chunks) * self.dtype.itemsize
         self._opened: tuple[ts.TensorStore, int] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -111,10 +91,18 @@ class TensorStoreSource:
                 opened = self._opened = chunk_cache.open_store(self.spec)
         return opened[0]
 
+    def part(self, index: tuple[int | slice, ...]) -> ts.TensorStore:
+        """Return a part that may be read: the files of its chunks have been looked at."""
+        part: ts.TensorStore = self.store[index]
+        n_chunks = count_chunks(index, self.chunks)
+        check_decoding(n_chunks, self.chunk_bytes, part.size * self.dtype.itemsize, self.path)
+        self.files.check(index)
+        return part
+
     def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read a part; see :class:`Source`."""
         with reading(self.path):
-            return np.asarray(self.store[index].read().result())
+            return np.asarray(self.part(index).read().result())
 
 
 class ZarrSource:
@@ -122,12 +110,14 @@ class ZarrSource:
 
     Parameters
     ----------
-    path : str
-        Folder of the array. Its codecs must have been found harmless.
+    files : ChunkFiles
+        Of an array whose codecs have been found harmless; looks at the files
+        of chunks before they are read.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, files: ChunkFiles) -> None:
+        self.files = files
+        self.path = files.folder
         self._array: Any = None
         array = self._open()
         self.shape = tuple(int(n) for n in array.shape)
@@ -141,14 +131,19 @@ class ZarrSource:
         if self._array is None:
             import zarr
 
+            from napari_dacapo.volumes.bounded_codecs import bounded_array
+
             with reading(self.path):
-                self._array = zarr.open_array(self.path, mode="r")
+                self._array = bounded_array(zarr.open_array(self.path, mode="r"))
         return self._array
 
     def read(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read a part; see :class:`Source`."""
         array = self._open()
+        n_chunks = count_chunks(index, self.chunks)
+        check_decoding(n_chunks, prod(self.chunks) * self.dtype.itemsize, 0, self.path)
         with reading(self.path):
+            self.files.check(index)
             return np.asarray(array[index], self.dtype)
 
 

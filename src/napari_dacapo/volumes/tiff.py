@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from dask.base import tokenize
 
-from napari_dacapo.errors import ArrayFormatError, ArrayNotFoundError, UnsupportedError
+from napari_dacapo.errors import (
+    ArrayFormatError,
+    ArrayNotFoundError,
+    UnsafeFileError,
+    UnsupportedError,
+)
+from napari_dacapo.volumes.array_metadata import ArrayMetadata, FileLayout
 from napari_dacapo.volumes.coordinates import from_attributes
 from napari_dacapo.volumes.lazy_array import LazyArray
-from napari_dacapo.volumes.metadata import ArrayMetadata
+from napari_dacapo.volumes.limits import check_channels
 from napari_dacapo.volumes.revision import revision_of
 from napari_dacapo.volumes.sources import reading
 from napari_dacapo.volumes.volume import Identity, Kind, Volume
@@ -53,20 +59,59 @@ class TiffSource:
 
 
 class _zarr_of:
-    """The first image of a TIFF file as a zarr array, while the file is open."""
+    """The first image of a TIFF file as a zarr array, while the file is open.
+
+    Some kinds of TIFF spread an image over files. Which these are, the file
+    says itself, or an index beside it: they could be any file of the reader's.
+    """
 
     def __init__(self, path: str) -> None:
-        import tifffile
-
-        self.store = tifffile.imread(path, aszarr=True, level=0)
+        self.path = path
 
     def __enter__(self) -> Any:
+        import tifffile
         import zarr
 
+        self.file = tifffile.TiffFile(
+            self.path, _multifile=False, is_mmstack=False, is_ndtiff=False
+        )
+        try:
+            others = _other_files(self.file.ome_metadata, self.file.filename)
+            if others:
+                raise UnsafeFileError(
+                    f"{self.path} has parts in other files ({', '.join(others)}), which are not "
+                    "read.",
+                    todo="Write the image into one file.",
+                    path=self.path,
+                )
+            self.store = self.file.aszarr(level=0)
+        except BaseException:
+            self.file.close()
+            raise
         return zarr.open_array(self.store, mode="r")
 
     def __exit__(self, *error: object) -> None:
         self.store.close()
+        self.file.close()
+
+
+def _other_files(ome: str | None, own_name: str) -> list[str]:
+    """Return the names of some other files that OME-XML names."""
+    from xml.etree import ElementTree
+
+    try:
+        root = ElementTree.fromstring(ome or "<OME/>")
+    except ElementTree.ParseError:
+        return []  # then it is no OME-TIFF for tifffile either
+    own_id = root.attrib.get("UUID")
+    named = {
+        element.attrib["FileName"]
+        for element in root.iter()
+        if element.tag.endswith("UUID")
+        and "FileName" in element.attrib
+        and (own_id is None or element.text != own_id)
+    }
+    return sorted(name[:200] for name in named if name.lower() != own_name.lower())[:3]
 
 
 def open_tiff(
@@ -86,9 +131,18 @@ def open_tiff(
     Parameters
     ----------
     path : Path
-        A ``.tif`` or ``.tiff`` file.
+        A ``.tif`` or ``.tiff`` file that holds all of the image.
     identity, kind, voxel_size, offset, axis_names
         See :func:`~napari_dacapo.volumes.open_volume`.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        If there is no file.
+    UnsafeFileError
+        If it says that parts of the image are in other files.
+    BrokenFileError, ArrayFormatError, UnsupportedError
+        If it cannot be read, claims an absurd shape or holds no numbers.
     """
     from napari_dacapo.volumes.opening import default_kind, value_range
 
@@ -101,11 +155,15 @@ def open_tiff(
     if int(np.prod(source.shape, dtype=object)) > _MAX_ELEMENTS or chunk_bytes > _MAX_CHUNK_BYTES:
         raise ArrayFormatError(f"{path} claims the absurd shape {source.shape}.", path=path)
     coordinates = from_attributes(
-        ArrayMetadata(path, "zarr2", source.shape, source.chunks, source.dtype, ()),
+        ArrayMetadata(
+            path, "zarr2", source.shape, source.chunks, source.dtype, (), FileLayout(source.chunks)
+        ),
         voxel_size=voxel_size,
         offset=offset,
         axis_names=axis_names,
     )
+    if "c^" in coordinates.axis_names:
+        check_channels(source.shape[coordinates.axis_names.index("c^")], str(path))
     revision = revision_of(path)
     identity = identity or Identity(run="", dataset=path.name, role="raw")
     kind = kind or default_kind(source.dtype, identity)

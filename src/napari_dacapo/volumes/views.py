@@ -8,14 +8,14 @@ touches elements, and only those that are asked for.
 
 from __future__ import annotations
 
-import operator
 from abc import ABC, abstractmethod
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dacapo.volumes.sources import check_memory
+from napari_dacapo.volumes.indexing import forward
+from napari_dacapo.volumes.limits import check_memory, count_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,69 +23,10 @@ if TYPE_CHECKING:
     import tensorstore as ts
     from numpy.typing import NDArray
 
+    from napari_dacapo.volumes.indexing import Index
     from napari_dacapo.volumes.sources import Source
 
-__all__ = ["Index", "MapView", "SourceView", "StackView", "View", "basic_index"]
-
-Index = tuple["int | slice", ...]
-
-
-def basic_index(index: Any, shape: tuple[int, ...]) -> Index | None:
-    """Bring a basic index into its full form: one int or slice per axis.
-
-    Parameters
-    ----------
-    index : object
-        Whatever stood between the brackets.
-    shape : tuple of int
-        Of the array that is indexed.
-
-    Returns
-    -------
-    tuple of int and slice, or None
-        Ints are not negative. None if the index is of another kind (arrays,
-        lists, None, bools).
-
-    Raises
-    ------
-    IndexError
-        If an int is out of bounds or there are too many entries.
-    """
-    entries = list(index) if isinstance(index, tuple) else [index]
-    if sum(entry is Ellipsis for entry in entries) > 1:
-        return None
-    for i, entry in enumerate(entries):
-        if entry is Ellipsis:
-            fill = len(shape) - (len(entries) - 1)
-            entries[i : i + 1] = [slice(None)] * max(0, fill)
-            break
-    if any(not _is_basic(entry) for entry in entries):
-        return None
-    if len(entries) > len(shape):
-        raise IndexError(f"too many indices: {len(entries)} for {len(shape)} axes")
-    entries += [slice(None)] * (len(shape) - len(entries))
-    return tuple(_within(entry, n) for entry, n in zip(entries, shape, strict=True))
-
-
-def _is_basic(entry: Any) -> bool:
-    if isinstance(entry, slice):
-        parts = (entry.start, entry.stop, entry.step)
-        return all(part is None or _is_int(part) for part in parts)
-    return _is_int(entry)
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _within(entry: Any, n: int) -> int | slice:
-    if isinstance(entry, slice):
-        parts = (entry.start, entry.stop, entry.step)
-        return slice(*(None if part is None else operator.index(part) for part in parts))
-    i = operator.index(entry)
-    if not -n <= i < n:
-        raise IndexError(f"index {i} is out of bounds for an axis of {n}")
-    return i % n
+__all__ = ["MapView", "SourceView", "StackView", "View"]
 
 
 class View(ABC):
@@ -108,13 +49,27 @@ class View(ABC):
         """Bytes of all elements."""
         return prod(self.shape) * self.dtype.itemsize
 
+    @property
+    def path(self) -> str:
+        """What to call it in messages; empty if it has no name."""
+        return ""
+
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks that are read for it, about."""
+        triples = zip(self.shape, self.chunks, self.starts, strict=True)
+        return prod(-(-(start + n) // chunk) if n else 0 for n, chunk, start in triples)
+
     def tensorstore(self) -> ts.TensorStore | None:
-        """Return the view as a TensorStore whose domain begins at 0, if it is one already."""
+        """Return the view as a TensorStore whose domain begins at 0, if it is one already.
+
+        Nothing is read, but the files of its chunks are looked at; see :class:`ChunkFiles`.
+        """
         return None
 
     @abstractmethod
     def __getitem__(self, index: Index) -> View:
-        """Return a part of it, for an index as :func:`basic_index` gives it."""
+        """Return a part of it, for an index as ``basic_index`` gives it."""
 
     @abstractmethod
     def read(self) -> NDArray[Any]:
@@ -141,6 +96,18 @@ class SourceView(View):
             entry.start % chunk if entry.step == 1 else 0 for entry, chunk in ranges
         )
 
+    @property
+    def path(self) -> str:
+        """What to call it in messages."""
+        return getattr(self.source, "path", "")
+
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks that are read for it."""
+        if 0 in self.shape:
+            return 0
+        return count_chunks(tuple(forward(entry) for entry in self.selection), self.source.chunks)
+
     def __getitem__(self, index: Index) -> SourceView:
         parts = iter(index)
         selection = tuple(
@@ -150,10 +117,10 @@ class SourceView(View):
 
     def tensorstore(self) -> ts.TensorStore | None:
         """Return the view as a TensorStore whose domain begins at 0, if it is one already."""
-        store = getattr(self.source, "store", None)
-        if store is None or any(isinstance(e, range) and e.step != 1 for e in self.selection):
+        part = getattr(self.source, "part", None)
+        if part is None or any(isinstance(e, range) and e.step != 1 for e in self.selection):
             return None
-        view: ts.TensorStore = store[tuple(_forward(entry) for entry in self.selection)]
+        view: ts.TensorStore = part(tuple(forward(entry) for entry in self.selection))
         at_origin: ts.TensorStore = view.translate_to[(0,) * view.ndim]
         return at_origin
 
@@ -161,23 +128,14 @@ class SourceView(View):
         """Read all elements of the view."""
         if 0 in self.shape:
             return np.empty(self.shape, self.dtype)
-        check_memory(self.nbytes, getattr(self.source, "path", ""))
-        elements = self.source.read(tuple(_forward(entry) for entry in self.selection))
+        check_memory(self.nbytes, self.path)
+        elements = self.source.read(tuple(forward(entry) for entry in self.selection))
         flips = [
             slice(None, None, -1 if entry.step < 0 else 1)
             for entry in self.selection
             if isinstance(entry, range)
         ]
         return elements[tuple(flips)]
-
-
-def _forward(entry: int | range) -> int | slice:
-    """Return the same elements, counted upwards (libraries know no negative steps)."""
-    if isinstance(entry, int):
-        return entry
-    if entry.step < 0:
-        entry = entry[::-1]
-    return slice(entry.start, entry[-1] + 1, entry.step)
 
 
 class MapView(View):
@@ -210,12 +168,22 @@ class MapView(View):
         self.dtype = np.dtype(dtype)
         self.shape, self.chunks, self.starts = first.shape, first.chunks, first.starts
 
+    @property
+    def path(self) -> str:
+        """What to call it in messages."""
+        return self.views[0].path
+
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks that are read for it, about."""
+        return sum(view.n_chunks for view in self.views)
+
     def __getitem__(self, index: Index) -> MapView:
         return MapView(self.function, [view[index] for view in self.views], self.dtype)
 
     def read(self) -> NDArray[Any]:
         """Read all elements of the view."""
-        check_memory(self.nbytes, "")
+        check_memory(self.nbytes, self.path)
         elements = self.function(*(view.read() for view in self.views))
         return np.asarray(elements, self.dtype)
 
@@ -233,6 +201,16 @@ class StackView(View):
         self.chunks = (1, *first.chunks)
         self.starts = (0, *first.starts)
 
+    @property
+    def path(self) -> str:
+        """What to call it in messages."""
+        return self.views[0].path
+
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks that are read for it, about."""
+        return sum(view.n_chunks for view in self.views)
+
     def __getitem__(self, index: Index) -> View:
         first, rest = index[0], index[1:]
         if isinstance(first, int):
@@ -245,7 +223,7 @@ class StackView(View):
 
     def read(self) -> NDArray[Any]:
         """Read all elements of the view."""
-        check_memory(self.nbytes, "")
+        check_memory(self.nbytes, self.path)
         elements = np.empty(self.shape, self.dtype)
         for i, view in enumerate(self.views):
             elements[i] = view.read()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import dask.array as da
     import numpy as np
 
+    from napari_dacapo.store.paths import Roots
+
 __all__ = ["ArraySource", "Identity", "Kind", "Level", "Role", "Volume"]
 
 Role = Literal[
@@ -102,10 +104,13 @@ class ArraySource:
         ``attributes.json`` lies).
     format : {"zarr2", "zarr3", "n5"}
         How it is stored.
+    roots : Roots or None
+        Where links among its files may lead; None: nowhere out of its folder.
     """
 
     path: Path
     format: Literal["zarr2", "zarr3", "n5"]
+    roots: Roots | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

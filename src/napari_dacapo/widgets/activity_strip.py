@@ -6,6 +6,8 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 from superqt import QElidingLabel
 
+from napari_dacapo.viewers.plain_text import plain_text
+
 __all__ = ["ActivityStrip"]
 
 DELAY_MS = 200
@@ -26,6 +28,7 @@ class ActivityStrip(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.label = QElidingLabel(parent=self)
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setElideMode(Qt.TextElideMode.ElideMiddle)
         self._bar = QProgressBar(self)
         self._bar.setRange(0, 0)
@@ -55,6 +58,6 @@ class ActivityStrip(QWidget):
             self.hide()
             return
         self.label.setText(text)
-        self.label.setToolTip(text)
+        self.label.setToolTip(plain_text(text))
         if not self.isVisible() and not self._timer.isActive():
             self._timer.start()

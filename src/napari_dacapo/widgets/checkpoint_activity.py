@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from napari.utils import cancelable_progress
 
+from napari_dacapo.viewers.plain_text import plain_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,11 +44,11 @@ class Activity:
         bar = self._bar
         if bar is None:
             # Without a window, napari writes progress to the terminal; here it goes nowhere.
-            bar = _Progress(desc=text, total=total, file=io.StringIO())
+            bar = _Progress(desc=plain_text(text), total=total, file=io.StringIO())
             bar.on_cancel = self._on_cancel
             self._bar = bar
-        if bar.desc.removesuffix(": ") != text:
-            bar.set_description(text)
+        if bar.desc.removesuffix(": ") != plain_text(text):
+            bar.set_description(plain_text(text))
         if bar.total != total:
             bar.total = total
         bar.update(done - bar.n)

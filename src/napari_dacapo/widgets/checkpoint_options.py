@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
 from superqt.utils import signals_blocked
 
-from napari_dacapo.viewers.live_prediction.devices import DEVICES
+from napari_dacapo.viewers.live_prediction.devices import DEVICES, find_devices
+from napari_dacapo.viewers.plain_text import plain_text
+from napari_dacapo.viewers.tasks import Lane
+from napari_dacapo.widgets.binding import when_destroyed
+from napari_dacapo.widgets.worker import start_in_thread
+from napari_dacapo.widgets.wrapping_row import wrapping_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["OptionsChooser"]
+
+DEVICE_WIDTH = 110
 
 
 class OptionsChooser(QWidget):
@@ -33,26 +40,38 @@ class OptionsChooser(QWidget):
         self.device = QComboBox(self)
         self.device.addItems(DEVICES)
         self.device.setAccessibleName("Device")
+        self.device.setMinimumContentsLength(4)
+        self.device.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
         self.half = QCheckBox("Half precision", self)
         self.seamless = QCheckBox("No seams", self)
         self.keep = QCheckBox("Keep on disk", self)
         self.keep.setToolTip(
             "Keep finished blocks in your cache folder: what was predicted once is there at once"
         )
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(4)
-        grid.addWidget(self.device, 0, 0)
-        grid.addWidget(self.half, 0, 1)
-        grid.addWidget(self.seamless, 1, 0)
-        grid.addWidget(self.keep, 1, 1)
-        grid.setColumnStretch(0, 1)
-        grid.setColumnStretch(1, 1)
+        self.device.setMinimumWidth(DEVICE_WIDTH)
+        wrapping_row(self.device, self.half, self.seamless, self.keep, parent=self)
         self.device.activated.connect(self._on_device)
         for box in (self.half, self.seamless, self.keep):
             box.toggled.connect(self.changed)
         self.set_devices({name: "" if name in ("auto", "cpu") else "Looking…" for name in DEVICES})
         self.set_pads(False)
+        self._devices = Lane(start_in_thread, lambda: None)
+        self._knows_devices = False
+        when_destroyed(self, self._devices.cancel)
+
+    def look_for_devices(self) -> None:
+        """Find out, once and beside the window, which devices can be used."""
+        if self._knows_devices:
+            return
+        self._knows_devices = True
+        self._devices.start(
+            "Looking for devices…",
+            lambda cancelled: iter((find_devices(),)),
+            on_value=self.set_devices,
+            on_error=lambda error: self.device.setToolTip(plain_text(str(error))),
+        )
 
     def set_devices(self, reasons: Mapping[str, str]) -> None:
         """Show which devices can be used.
@@ -70,7 +89,7 @@ class OptionsChooser(QWidget):
             self.device.setItemText(i, text)
             reason = "" if name == "auto" else reasons[name]
             model.item(i).setEnabled(not reason)
-            self.device.setItemData(i, reason or None, Qt.ItemDataRole.ToolTipRole)
+            self.device.setItemData(i, plain_text(reason) or None, Qt.ItemDataRole.ToolTipRole)
         missing = [name for name in DEVICES[1:] if reasons[name]]
         self.device.setToolTip(
             "Where the network runs"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import (
     QFormLayout,
-    QHBoxLayout,
     QPushButton,
     QScrollArea,
     QStackedWidget,
@@ -20,10 +19,10 @@ from superqt.utils import qdebounced
 
 from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.viewers.live_prediction import LivePredictions, Request
-from napari_dacapo.viewers.live_prediction.devices import find_devices
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import nearest
-from napari_dacapo.viewers.tasks import Lane
 from napari_dacapo.widgets.binding import bind, when_destroyed
+from napari_dacapo.widgets.checkpoint_layers import RawLayers
 from napari_dacapo.widgets.checkpoint_options import OptionsChooser
 from napari_dacapo.widgets.checkpoint_source import SourceChooser
 from napari_dacapo.widgets.checkpoint_status import StatusView
@@ -31,9 +30,10 @@ from napari_dacapo.widgets.empty_page import EmptyPage
 from napari_dacapo.widgets.iteration_chooser import IterationChooser
 from napari_dacapo.widgets.main_thread import MainThread
 from napari_dacapo.widgets.worker import start_in_thread
+from napari_dacapo.widgets.wrapping_row import wrapping_row
 
 if TYPE_CHECKING:
-    from napari_dacapo.viewers.live_prediction import LiveState, Mode, RawSource
+    from napari_dacapo.viewers.live_prediction import LiveState, Mode
     from napari_dacapo.viewers.live_prediction.raw import RawFacts
     from napari_dacapo.viewers.session import Session
 
@@ -53,13 +53,11 @@ class CheckpointPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self._iterations: tuple[int, ...] = ()
-        self._viewer: Any = None
         self._facts: RawFacts | None = None
+        self._layers = RawLayers(session, self._on_layers, self)
         self._asked: Request | None = None
         self._run_name = ""
         self.live = LivePredictions(session, start=start_in_thread, post=MainThread(self).post)
-        self._devices = Lane(start_in_thread, lambda: None)
-        self._knows_devices = False
         self._iteration: int | None = None
         self.iteration = IterationChooser(self)
         self.iteration.slider.setToolTip("Checkpoints, validated or not")
@@ -90,15 +88,12 @@ class CheckpointPanel(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Iteration", self.iteration)
-        self.source = SourceChooser(form, self._layer_source, page)
+        self.source = SourceChooser(form, self._layers.source, page)
         form.addRow("Device", self.options)
-        buttons = QHBoxLayout()
-        for button in (self.here, self.whole, self.compare):
-            buttons.addWidget(button, 1)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
-        layout.addLayout(buttons)
+        layout.addLayout(wrapping_row(self.here, self.whole, self.compare))
         layout.addWidget(self.status)
         layout.addStretch(1)
         area = QScrollArea(self)
@@ -133,7 +128,6 @@ class CheckpointPanel(QWidget):
             (live.failed, self._on_failed),
         )
         when_destroyed(self, live.close)
-        when_destroyed(self, self._devices.cancel)
 
     def _on_failed(self, message: str) -> None:
         # Not `emit` itself: psygnal calls it, to try it, when it is connected.
@@ -142,7 +136,8 @@ class CheckpointPanel(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Look for devices and layers when they are first needed."""
         super().showEvent(event)
-        self._find_layers()
+        if self._layers.find():
+            self._update_sources()
         self._find_devices()
         self._look_into()
 
@@ -234,7 +229,7 @@ class CheckpointPanel(QWidget):
         self.source.set_sources(
             [dataset.name for dataset in split.validate],
             [dataset.name for dataset in split.train],
-            self._layers(),
+            self._layers.layers(),
         )
 
     # -- what is chosen --------------------------------------------------------------------------
@@ -288,7 +283,8 @@ class CheckpointPanel(QWidget):
         reason = facts.no_comparison if facts is not None else "Looking for a stored prediction…"
         self.compare.setEnabled(facts is not None and not reason)
         self.compare.setToolTip(
-            reason or "Predict what the validation predicted, and show the difference to it"
+            plain_text(reason)
+            or "Predict what the validation predicted, and show the difference to it"
         )
 
     def _on_state(self, state: LiveState) -> None:
@@ -297,52 +293,14 @@ class CheckpointPanel(QWidget):
     # -- what is at hand -------------------------------------------------------------------------
 
     def _find_devices(self) -> None:
-        if self._knows_devices or not self._iterations or not self.isVisible():
-            return
-        self._knows_devices = True
-        self._devices.start(
-            "Looking for devices…",
-            lambda cancelled: iter((find_devices(),)),
-            on_value=self.options.set_devices,
-            on_error=lambda error: self.options.device.setToolTip(str(error)),
-        )
+        if self._iterations and self.isVisible():
+            self.options.look_for_devices()
 
-    def _find_layers(self) -> None:
-        choices = self._session.screen.choices
-        if self._viewer is not None or "napari" not in choices:
-            return
-        viewer = self._viewer = self._session.screen.made("napari").viewer  # type: ignore[attr-defined]
-        events = viewer.layers.events
-        events.inserted.connect(self._on_layers)
-        events.removed.connect(self._on_layers)
-
-        def let_go() -> None:
-            events.inserted.disconnect(self._on_layers)
-            events.removed.disconnect(self._on_layers)
-
-        when_destroyed(self, let_go)
-        self._update_sources()
-
-    def _on_layers(self, event: Any = None) -> None:
+    def _on_layers(self) -> None:
         before = self.source.entry()
         self._update_sources()
         if self.source.entry() != before:
             self._look_into()
-
-    def _layers(self) -> list[Any]:
-        if self._viewer is None:
-            return []
-        from napari_dacapo.viewers.napari.layer_sources import raw_layers
-
-        return list(raw_layers(self._viewer))
-
-    def _layer_source(self, layer: Any) -> RawSource:
-        from napari_dacapo.viewers.napari.layer_sources import layer_source
-
-        facts = self._session.facts
-        run = facts.run if facts is not None else None
-        shape = getattr(run.architecture, "input_shape", None) if run is not None else None
-        return layer_source(layer, len(shape or (0, 0, 0)))
 
 
 def _button(text: str, tooltip: str, parent: QWidget) -> QPushButton:

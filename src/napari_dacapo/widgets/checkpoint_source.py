@@ -21,6 +21,7 @@ from napari_dacapo.viewers.live_prediction.request import (
     parse_channels,
     parse_voxel_size,
 )
+from napari_dacapo.viewers.plain_text import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -118,7 +119,7 @@ class SourceChooser(QObject):
             self.chooser.clear()
             for i, (text, entry) in enumerate(entries):
                 self.chooser.addItem(text, entry)
-                self.chooser.setItemData(i, text, Qt.ItemDataRole.ToolTipRole)
+                self.chooser.setItemData(i, plain_text(text), Qt.ItemDataRole.ToolTipRole)
                 if entry == before:
                     self.chooser.setCurrentIndex(i)
         if self.entry() != before:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_dacapo.viewers.live_prediction.state import in_words
+from napari_dacapo.viewers.live_prediction.state import LiveState, in_words
 from napari_dacapo.widgets.binding import when_destroyed
 from napari_dacapo.widgets.checkpoint_activity import Activity
-
-if TYPE_CHECKING:
-    from napari_dacapo.viewers.live_prediction.state import LiveState
+from napari_dacapo.widgets.labels import text_label
 
 __all__ = ["StatusView"]
 
@@ -41,7 +37,7 @@ class StatusView(QWidget):
         self.cancel = QPushButton("Cancel", self)
         self.cancel.setToolTip("Compute no more; what is on screen stays  Esc")
         self.cancel.clicked.connect(self.cancelled)
-        self.text, self.notes = _label(self), _label(self)
+        self.text, self.notes = text_label(self), text_label(self)
         row = QHBoxLayout()
         row.addWidget(self.text, 1)
         row.addWidget(self.cancel, 0, Qt.AlignmentFlag.AlignTop)
@@ -61,6 +57,7 @@ class StatusView(QWidget):
         self._timer.setInterval(INTERVAL_MS)
         self._timer.timeout.connect(self._announce)
         when_destroyed(self, activity.end)
+        self.tell(LiveState())
 
     def tell(self, state: LiveState) -> None:
         """Show a state."""
@@ -97,11 +94,3 @@ class StatusView(QWidget):
         if state is not None:
             text = f"Predicting {state.run} · {state.iteration}"
             self._activity.tell(text, state.done, state.total)
-
-
-def _label(parent: QWidget) -> QLabel:
-    label = QLabel(parent)
-    label.setWordWrap(True)
-    label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QHeaderView,
-    QLabel,
-    QStackedWidget,
-    QTreeWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
-from superqt import QSearchableTreeWidget
+from qtpy.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from napari_dacapo.widgets.binding import bind
-from napari_dacapo.widgets.config_tree import readable, summary
+from napari_dacapo.widgets.config_tree import readable
+from napari_dacapo.widgets.config_view import ConfigView
 from napari_dacapo.widgets.empty_page import EmptyPage
-from napari_dacapo.widgets.run_delegates import RoomyDelegate
+from napari_dacapo.widgets.labels import text_label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from napari_dacapo.viewers.session import Session
 
 __all__ = ["DetailsPanel"]
@@ -34,21 +24,8 @@ class DetailsPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.problem = QLabel(self)
-        self.problem.setWordWrap(True)
-        self.problem.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.tree = QSearchableTreeWidget(self)
-        self.tree.layout().setContentsMargins(0, 0, 0, 0)
-        self.tree.filter.setPlaceholderText("Search the config")
-        self.tree.filter.setToolTip("Words or a regular expression, looked for in keys and values")
-        self.tree.tree.setHeaderLabels(("Config", "Value"))
-        self.tree.tree.setItemDelegate(RoomyDelegate(self.tree.tree))
-        self.tree.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        header = self.tree.tree.header()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
-        header.setStretchLastSection(True)
-        header.resizeSection(0, 190)
-        self.tree.tree.setIndentation(12)
+        self.problem = text_label(self)
+        self.tree = ConfigView(self)
         self.empty = EmptyPage(self)
         full = QWidget(self)
         inner = QVBoxLayout(full)
@@ -73,21 +50,5 @@ class DetailsPanel(QWidget):
         else:
             self.problem.setText(f"⚠ {facts.problem}")
             self.problem.setVisible(bool(facts.problem))
-            self._fill(readable(facts.config))
+            self.tree.set_data(readable(facts.config))
         self._stack.setCurrentIndex(0 if facts is not None and facts.config else 1)
-
-    def _fill(self, data: Mapping[str, Any]) -> None:
-        searched = self.tree.filter.text()
-        self.tree.setData(data)
-        for i, branch in enumerate(data.values()):
-            _label(self.tree.tree.topLevelItem(i), branch)
-        self.tree.filter.setText(searched)
-
-
-def _label(item: QTreeWidgetItem, branch: Any) -> None:
-    """Say what a branch is, where superqt names its Python type."""
-    item.setToolTip(1, item.text(1))
-    if isinstance(branch, dict):
-        item.setText(1, summary(branch))
-        for i, child in enumerate(branch.values()):
-            _label(item.child(i), child)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 from superqt import QToggleSwitch
 from superqt.utils import signals_blocked
 
 from napari_dacapo import preferences
 from napari_dacapo.widgets.binding import bind, when_destroyed
+from napari_dacapo.widgets.labels import text_label
 
 if TYPE_CHECKING:
     from napari_dacapo.viewers.session import Session
@@ -38,11 +38,7 @@ class FollowBar(QWidget):
             "Exchange what is on screen when a validation is complete; "
             "camera and contrast stay as they are"
         )
-        self.text = QLabel(self)
-        self.text.setWordWrap(True)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.text = text_label(self)
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.switch)

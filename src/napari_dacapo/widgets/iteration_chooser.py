@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
 from superqt import QLabeledSlider
 from superqt.utils import signals_blocked
 
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import nearest, step
 
 __all__ = ["IterationChooser", "stop"]
@@ -82,7 +83,7 @@ class IterationChooser(QWidget):
         best : int or None
             The iteration with the best score, if any.
         why : str
-            What it is the best by.
+            What it is the best by, or why there is none.
         """
         self._iterations, self._current = iterations, current
         self._best, self._why = (best if best in iterations else None), why
@@ -102,11 +103,7 @@ class IterationChooser(QWidget):
         self.before.setEnabled(usable and current != iterations[0])
         self.after.setEnabled(usable and current != iterations[-1])
         self.best.setEnabled(usable and self._best is not None and current != self._best)
-        self.best.setToolTip(
-            "No iteration has a score that is a number"
-            if self._best is None
-            else f"Best stored score at {self._best}: {why}"
-        )
+        self.best.setToolTip(plain_text(self._best_tooltip(best)))
 
     def _button(self, text: str, tooltip: str) -> QToolButton:
         button = QToolButton(self)
@@ -114,6 +111,13 @@ class IterationChooser(QWidget):
         button.setToolTip(tooltip)
         button.setAutoRaise(True)
         return button
+
+    def _best_tooltip(self, best: int | None) -> str:
+        if best is None:
+            return self._why or "No scores"
+        if self._best is None:
+            return f"The best stored score is at {best}, which cannot be chosen here"
+        return f"Best stored score at {best}: {self._why}"
 
     def _on_moved(self, value: int) -> None:
         if self._iterations:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
@@ -23,8 +22,10 @@ from qtpy.QtWidgets import (
 
 from napari_dacapo import preferences
 from napari_dacapo.errors import OptionsError
+from napari_dacapo.viewers.napari.notifications import show_info
 from napari_dacapo.viewers.sharing import Sharing
 from napari_dacapo.widgets.binding import bind, when_destroyed
+from napari_dacapo.widgets.labels import text_label
 from napari_dacapo.widgets.link_addresses import AddressesDialog
 from napari_dacapo.widgets.worker import start_in_thread
 
@@ -59,7 +60,7 @@ class LinkPanel(QWidget):
         self._session = session
         self.sharing = Sharing(session, start=start_in_thread)
         self.kinds = {key: QPushButton(title, self) for key, (title, _) in KINDS.items()}
-        self.explanation = _text(self)
+        self.explanation = text_label(self)
         self.addresses = QPushButton("Addresses…", self)
         self.addresses.setToolTip("Say under which addresses local folders can be reached")
         self.leave_out = QCheckBox("Leave out layers without an address", self)
@@ -76,12 +77,13 @@ class LinkPanel(QWidget):
         self.served = QLabel("● Live links can be opened", self)
         self.stop = QPushButton("Stop", self)
         self.stop.setToolTip("End all live links; what was copied no longer works")
-        self.message = _text(self)
+        self.message = text_label(self)
         self.link = QLineEdit(self)
         self.link.setPlaceholderText("Paste a neuroglancer link")
         self.link.setClearButtonEnabled(True)
         self.link.setToolTip("A link with a state in it, or the path of a state saved as JSON")
         self.open = QPushButton("Open in napari", self)
+        self.open.setToolTip("Show what the link shows, as layers with the same view  Enter")
         self._lay_out()
         self._wire()
         self.choose_kind("live")
@@ -144,8 +146,9 @@ class LinkPanel(QWidget):
         group = QButtonGroup(self)
         kinds = QHBoxLayout()
         kinds.setSpacing(0)
-        for button in self.kinds.values():
+        for key, button in self.kinds.items():
             button.setCheckable(True)
+            button.setToolTip(KINDS[key][1])
             group.addButton(button)
             kinds.addWidget(button, 1)
         what = QHBoxLayout()
@@ -228,12 +231,3 @@ class LinkPanel(QWidget):
             self.message.setText(f"⚠ The addresses in the preferences cannot be used: {error}")
             self.message.show()
             return None
-
-
-def _text(parent: QWidget) -> QLabel:
-    label = QLabel(parent)
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

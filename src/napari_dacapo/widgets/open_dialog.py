@@ -39,18 +39,22 @@ class OpenDialog(QDialog):
     ----------
     recent : sequence of str
         Stores to offer.
+    first : str
+        The one to begin with; if empty, that of DaCapo's own options, or the first recent one.
     parent : QWidget, optional
         The window that it belongs to.
     """
 
-    def __init__(self, recent: Sequence[str], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, recent: Sequence[str], first: str = "", parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Open training run")
         self.resize(760, 460)
         self._recent = tuple(recent)
         # A session of its own: looking around here leaves the dock alone.
-        self.session = Session((), start=start_in_thread)
+        self.session = Session((), start=start_in_thread, path_map=preferences.usable_path_map)
         self.stores = StoreBar(self)
         self.stores.more.hide()
         self.table = RunTable(self)
@@ -79,12 +83,12 @@ class OpenDialog(QDialog):
         )
         self._on_store(self.session.store.state)
         self._on_rows()
-        if self._recent:
-            self.look_at(self._recent[0])
+        last = self._recent[0] if self._recent else ""
+        self.session.open_store(first, otherwise=last, quiet=True)
 
     def look_at(self, path: str) -> None:
         """List the runs of a store; of a run folder, select its run."""
-        self.session.open_store(path, path_map=preferences.usable_path_map())
+        self.session.open_store(path)
 
     def store(self) -> str:
         """Return the chosen store."""
@@ -96,7 +100,7 @@ class OpenDialog(QDialog):
         return row.name if row is not None else None
 
     def _on_store(self, state: StoreState) -> None:
-        self.stores.set_stores(self._recent, state.path)
+        self.stores.set_stores(self._recent, state.path, self.session.store.default)
         self._on_rows()
 
     def _on_rows(self) -> None:

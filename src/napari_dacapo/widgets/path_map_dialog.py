@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dacapo.widgets.labels import text_label
 from napari_dacapo.widgets.path_maps import problem_of
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ class PathMapDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.title)
         self.resize(620, 300)
-        text = QLabel(self.text, self)
-        text.setWordWrap(True)
+        text = text_label(self)
+        text.setText(self.text)
         self.table = QTableWidget(0, 2, self)
         self.table.setHorizontalHeaderLabels(self.headers)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
@@ -65,15 +65,16 @@ class PathMapDialog(QDialog):
             self.add(suggestion, "")
         self.table.itemChanged.connect(self._check)
         self.add_line = QPushButton("Add", self)
+        self.add_line.setToolTip("Add an empty line to fill in")
         self.add_line.clicked.connect(lambda: self.add("", ""))
         self.remove = QPushButton("Remove", self)
+        self.remove.setToolTip("Take the selected line away")
         self.remove.clicked.connect(lambda: self.table.removeRow(self.table.currentRow()))
         self.remove.clicked.connect(self._check)
         browse = QPushButton("Browse…", self)
         browse.setToolTip("Choose the folder here of the selected line")
         browse.clicked.connect(self._browse)
-        self.problem = QLabel(self)
-        self.problem.setWordWrap(True)
+        self.problem = text_label(self)
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self
         )

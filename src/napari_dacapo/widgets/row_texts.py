@@ -186,7 +186,7 @@ def _score_text(row: RunRow) -> str:
 def _score_tooltip(row: RunRow) -> str:
     best = row.best_score
     if best is None:
-        return "No stored score is a number" if row.validated_iterations else "Not validated"
+        return row.why_no_best or "Not validated"
     where = f"{best.criterion} = {best.value!r}\nat iteration {best.iteration}"
     where += f", {best.dataset}" if best.dataset else ""
     where += f", {short(best.parameters)}" if best.parameters else ""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_dacapo.runs import RunRow
 
-__all__ = ["IterationsDelegate", "RoomyDelegate", "StateDelegate"]
+__all__ = ["IterationsDelegate", "NameDelegate", "RoomyDelegate", "StateDelegate"]
 
 DOT = 4.0
 MARGIN = 4.0
@@ -32,6 +32,15 @@ class RoomyDelegate(QStyledItemDelegate):
         """Return the room that a cell needs."""
         size: QSize = super().sizeHint(option, index)
         return QSize(size.width(), option.fontMetrics.height() + ROOM)
+
+
+class NameDelegate(RoomyDelegate):
+    """Names cut in the middle: those of DaCapo differ at their ends."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Say how a cell is drawn."""
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideMiddle
 
 
 class _RowDelegate(RoomyDelegate):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
 
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.widgets.row_texts import COLUMNS, matches
 
 if TYPE_CHECKING:
@@ -55,6 +57,10 @@ class RunModel(QAbstractTableModel):
         """Return where the run of a name stands."""
         return next((i for i, row in enumerate(self._rows) if row.name == name), None)
 
+    def longest_names(self) -> list[str]:
+        """Return the names with the most characters, among them the widest one, most likely."""
+        return nlargest(10, (row.name for row in self._rows), key=len)
+
     def rowCount(self, parent: QModelIndex = _ROOT) -> int:
         """Return the number of runs."""
         return 0 if parent.isValid() else len(self._rows)
@@ -86,7 +92,7 @@ class RunModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(row)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return column.tooltip(row)
+            return plain_text(column.tooltip(row))
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if column.numeric else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QItemSelectionModel, QPoint, Qt, Signal
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from qtpy.QtGui import QKeyEvent, QKeySequence, QShortcut
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView
 
 from napari_dacapo.widgets.row_texts import COLUMNS, fitting
-from napari_dacapo.widgets.run_delegates import IterationsDelegate, RoomyDelegate, StateDelegate
+from napari_dacapo.widgets.run_delegates import (
+    IterationsDelegate,
+    NameDelegate,
+    RoomyDelegate,
+    StateDelegate,
+)
 from napari_dacapo.widgets.run_model import ROW_ROLE, RunModel, RunProxy
 
 if TYPE_CHECKING:
@@ -24,6 +29,13 @@ __all__ = ["RunView"]
 
 KEYS = [column.key for column in COLUMNS]
 PADDING = 10
+NAME_CHARS = 32
+NAME_SHARE = 0.45
+"""Names are legible up to so many characters, or to so much of the table, at the cost of others."""
+BEGINNINGS = (
+    Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Home, Qt.Key.Key_PageDown, Qt.Key.Key_PageUp,
+)  # fmt: skip
+"""Keys that, with no run selected, select the one to begin with."""
 
 
 class RunView(QTreeView):
@@ -65,18 +77,20 @@ class RunView(QTreeView):
         self.setSortingEnabled(True)
         self.sortByColumn(KEYS.index("name"), Qt.SortOrder.AscendingOrder)
         self.setItemDelegate(RoomyDelegate(self))
+        self.setItemDelegateForColumn(KEYS.index("name"), NameDelegate(self))
         self.setItemDelegateForColumn(KEYS.index("state"), StateDelegate(self))
         self.setItemDelegateForColumn(KEYS.index("iterations"), IterationsDelegate(self))
         header = self.header()
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(48)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
+        header.sectionResized.connect(self._on_resized)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._show_column_menu)
         # Not the current row: Qt makes the first row current when the table gets the focus.
         self.selectionModel().selectionChanged.connect(self._on_selection_changed)
-        self.doubleClicked.connect(lambda _: self._activate(False))
+        self.doubleClicked.connect(self._on_double_clicked)
         for keys, side_by_side in (("Return", False), ("Enter", False), ("Shift+Return", True)):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
@@ -94,6 +108,7 @@ class RunView(QTreeView):
         self._telling = False  # a reset of the model is no choice of the user
         self.model_.set_rows(rows)
         self._telling = True
+        self._fit_columns()
         self.select(wanted)
 
     def select(self, name: str) -> None:
@@ -104,9 +119,8 @@ class RunView(QTreeView):
             return
         index = self.proxy.mapFromSource(self.model_.index(place, 0))
         if index.isValid() and index not in self.selectionModel().selectedRows():
-            flags = QItemSelectionModel.SelectionFlag
             self._telling = False
-            self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+            self._go_to(index)
             self._telling = True
             self.scrollTo(index)
 
@@ -137,6 +151,17 @@ class RunView(QTreeView):
             action.triggered.connect(lambda on, key=column.key: self._toggle(key, on))
         return menu
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Go through the runs; Qt itself would go on from a run that is not selected."""
+        if event.key() not in BEGINNINGS or self.selectionModel().hasSelection():
+            super().keyPressEvent(event)
+            return
+        current = self.currentIndex()
+        first = current if current.isValid() else self.proxy.index(0, 0)
+        if first.isValid():
+            self._go_to(first)
+            self.scrollTo(first)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show as many columns as fit."""
         super().resizeEvent(event)
@@ -151,8 +176,12 @@ class RunView(QTreeView):
         self._choose(shown | {key} if on else shown - {key})
 
     def _needs(self) -> dict[str, int]:
-        width = self.fontMetrics().averageCharWidth()
-        return {column.key: column.chars * width + PADDING for column in COLUMNS}
+        metrics = self.fontMetrics()
+        width = metrics.averageCharWidth()
+        needs = {column.key: column.chars * width + PADDING for column in COLUMNS}
+        longest = max(map(metrics.horizontalAdvance, self.model_.longest_names()), default=0)
+        most = max(NAME_CHARS * width, int(NAME_SHARE * self.viewport().width()))
+        return {**needs, "name": max(needs["name"], min(longest + 2 * PADDING, most))}
 
     def _fit_widths(self) -> None:
         for i, need in enumerate(self._needs().values()):
@@ -161,18 +190,38 @@ class RunView(QTreeView):
         self._fit_columns()
 
     def _fit_columns(self) -> None:
-        shown = fitting(self._needs(), self.viewport().width(), self._chosen)
+        needs = self._needs()
+        shown = fitting(needs, self.viewport().width(), self._chosen)
         for i, key in enumerate(KEYS):
             self.setColumnHidden(i, key not in shown)
+        self._fit_name(needs["name"])
+
+    def _fit_name(self, need: int) -> None:
+        """Give the names the width that the other columns leave, but at least what they need."""
+        others = sum(self.header().sectionSize(i) for i in range(1, len(KEYS)))
+        room = self.viewport().width()
+        alone = all(self.isColumnHidden(i) for i in range(1, len(KEYS)))
+        self.header().resizeSection(0, room if alone else max(need, room - others))
+
+    def _on_resized(self, section: int, _before: int, _after: int) -> None:
+        if section:
+            self._fit_name(self._needs()["name"])
 
     def _show_column_menu(self, where: QPoint) -> None:
         self.column_menu().popup(self.header().viewport().mapToGlobal(where))
+
+    def _go_to(self, index: QModelIndex) -> None:
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
 
     def _on_selection_changed(self) -> None:
         row = self.current() if self._telling else None
         if row is not None and row.name != self._wanted:
             self._wanted = row.name
             self.run_selected.emit(row.name)
+
+    def _on_double_clicked(self, index: QModelIndex) -> None:
+        self.run_activated.emit(index.data(ROW_ROLE).name, False)
 
     def _activate(self, side_by_side: bool) -> None:
         row = self.current()

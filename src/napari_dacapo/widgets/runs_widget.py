@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
-from qtpy.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QMessageBox, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_dacapo import preferences
+from napari_dacapo.samples import is_sample_store
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.widgets.activity_strip import ActivityStrip
 from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.config_tree import data_paths
@@ -63,9 +64,9 @@ class RunsWidget(QWidget):
         splitter.addWidget(self.table)
         splitter.addWidget(self.tabs)
         splitter.setChildrenCollapsible(False)
-        splitter.setStretchFactor(0, 3)
-        splitter.setStretchFactor(1, 2)
-        splitter.setSizes([480, 320])
+        splitter.setStretchFactor(0, 1)
+        splitter.setStretchFactor(1, 1)
+        splitter.setSizes([400, 400])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.stores)
@@ -78,10 +79,11 @@ class RunsWidget(QWidget):
             (session.store.changed, self._on_store),
             (session.store.rows_changed, self._show_rows),
             (session.busy_changed, self.activity.tell),
-            (session.failed, self._on_failed),
             (session.facts_changed, self._on_facts),
             (session.backend_changed, self._keep_backend),
+            (preferences.changes.columns, self._use_columns),
         )
+        preferences.changes.follow()
         self._add_shortcuts()
         self._begin()
 
@@ -96,7 +98,7 @@ class RunsWidget(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Keep what is shared as long as the window, once there is one."""
         super().showEvent(event)
-        keep_with_window(self.session, self.window())
+        keep_with_window(self.session, self)
 
     def open_store(self, path: str, *, run: str | None = None, show: bool = False) -> None:
         """Open a store, and select or show a run of it.
@@ -110,11 +112,11 @@ class RunsWidget(QWidget):
         show : bool
             Whether to show that run.
         """
-        self.session.open_store(path, path_map=preferences.usable_path_map(), select=run, show=show)
+        self.session.open_store(path, select=run, show=show)
 
     def edit_path_map(self) -> PathMapDialog:
         """Let the user edit where paths that runs name lie on this computer."""
-        mapping = preferences.usable_path_map()
+        mapping = {**preferences.usable_path_map(), **self.session.store.path_map}
         facts = self.session.facts
         paths = data_paths(facts.config) if facts is not None else ()
         dialog = PathMapDialog(mapping, suggest_prefix(paths, mapping), self)
@@ -122,7 +124,7 @@ class RunsWidget(QWidget):
 
         def keep() -> None:
             preferences.set_path_map(dialog.mapping())
-            self.session.reload(path_map=dialog.mapping())
+            self.session.reload(path_map={})
 
         dialog.accepted.connect(keep)
         dialog.open()
@@ -134,10 +136,11 @@ class RunsWidget(QWidget):
         self.stores.reload_clicked.connect(self._reload)
         self.stores.forget_clicked.connect(self._forget_store)
         self.stores.path_map_clicked.connect(self.edit_path_map)
+        self.stores.close_runs_clicked.connect(session.close_all_runs)
         self.table.add_store_clicked.connect(self.stores.ask_for_store)
         view.run_selected.connect(session.select_run)
         view.run_activated.connect(self._on_activated)
-        view.choose_columns(preferences.columns())
+        self._use_columns()
         view.columns_chosen.connect(preferences.set_columns)
         self.activity.cancelled.connect(session.cancel)
 
@@ -153,23 +156,22 @@ class RunsWidget(QWidget):
             shortcut.activated.connect(deed)
 
     def _begin(self) -> None:
-        """Show what another dock has open, or else the store of last time."""
+        """Show what another dock has open, or else the store to open first."""
         session = self.session
         if session.store.state.status == "none":
-            preferences.use_cache_size()
             session.use_backend(preferences.backend())
             recent = preferences.recent_stores()
-            path = preferences.default_store() or (recent[0] if recent else "")
-            session.open_store(path, path_map=preferences.usable_path_map(), quiet=not path)
+            last = recent[0] if recent else ""
+            session.open_store(preferences.default_store(), otherwise=last, quiet=True)
         self._on_store(session.store.state)
         self._show_rows()
         self._on_facts()
         self.activity.tell(session.busy)
 
     def _on_store(self, state: StoreState) -> None:
-        if state.status == "open" and state.path:
+        if state.status == "open" and not is_sample_store(state.path):
             preferences.remember_store(state.path)
-        self.stores.set_stores(preferences.recent_stores(), state.path)
+        self.stores.set_stores(preferences.recent_stores(), state.path, self.session.store.default)
         self._show_rows()
 
     def _show_rows(self) -> None:
@@ -186,15 +188,30 @@ class RunsWidget(QWidget):
         self.session.select_run(name)
         self.session.show("side by side" if side_by_side else "stacked")
 
+    def _use_columns(self) -> None:
+        self.table.view.choose_columns(preferences.columns())
+
     def _keep_backend(self, name: str) -> None:
         preferences.set_backend(name)
 
-    def _on_failed(self, message: str) -> None:
-        show_error(message)
-
     def _reload(self) -> None:
-        self.session.reload(path_map=preferences.usable_path_map())
+        self.session.reload()
 
     def _forget_store(self) -> None:
-        preferences.forget_store(self.session.store.state.path)
-        self.session.close_store()
+        path = self.session.store.state.path
+        question = QMessageBox(
+            QMessageBox.Icon.Question,
+            "Forget this store?",
+            plain_text(f"{path}\nis taken off the list of stores. No file is touched."),
+            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.Cancel,
+            self,
+        )
+        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+        def forget() -> None:
+            preferences.forget_store(path)
+            if self.session.store.state.path == path:
+                self.session.close_store()
+
+        question.accepted.connect(forget)
+        question.open()

@@ -9,9 +9,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QScrollArea,
-    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -21,10 +19,12 @@ from superqt.utils import signals_blocked
 from napari_dacapo.runs import Run
 from napari_dacapo.runs.curves import read_curves
 from napari_dacapo.viewers.open_store import explain
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import nearest
 from napari_dacapo.viewers.tasks import Lane
 from napari_dacapo.widgets.binding import bind, when_destroyed
 from napari_dacapo.widgets.empty_page import EmptyPage
+from napari_dacapo.widgets.labels import text_label
 from napari_dacapo.widgets.score_looks import criterion_label, describe, gaps, legend
 from napari_dacapo.widgets.worker import start_in_thread
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from napari_dacapo.widgets.score_plots import ScorePlots
 
 __all__ = ["ScorePanel"]
+
+PLOTS_PLACE = 1
 
 
 class ScorePanel(QWidget):
@@ -62,8 +64,8 @@ class ScorePanel(QWidget):
         self.criterion.setAccessibleName("Criterion")
         self.log = QCheckBox("Log loss", self)
         self.log.setToolTip("Draw the loss on a logarithmic scale")
-        self.note = _text(self)
-        self.legend = _text(self)
+        self.note = text_label(self)
+        self.legend = text_label(self)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.empty = EmptyPage(self)
         self._page = QWidget(self)
@@ -82,8 +84,8 @@ class ScorePanel(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(3)
         self._column.addLayout(top)
-        self._column.addWidget(self.note)
         self._column.addWidget(self.legend)
+        self._column.addWidget(self.note)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addWidget(self._stack)
@@ -155,7 +157,8 @@ class ScorePanel(QWidget):
 
             self.plots = ScorePlots(self._page)
             self.plots.clicked.connect(self._on_clicked)
-            self._column.addWidget(self.plots, 1)
+            # Above the words, which may be many.
+            self._column.insertWidget(PLOTS_PLACE, self.plots, 1)
         return self.plots
 
     def _offer_criteria(self, curves: RunCurves) -> None:
@@ -164,7 +167,7 @@ class ScorePanel(QWidget):
             self.criterion.clear()
             for i, each in enumerate(curves.criteria):
                 self.criterion.addItem(criterion_label(each), each.name)
-                tooltip = f"{describe(each)}\n{each.doubtful}".strip()
+                tooltip = plain_text(f"{describe(each)}\n{each.doubtful}".strip())
                 self.criterion.setItemData(i, tooltip, Qt.ItemDataRole.ToolTipRole)
             if chosen is not None:
                 self.criterion.setCurrentIndex(self.criterion.findData(chosen.name))
@@ -207,7 +210,8 @@ class ScorePanel(QWidget):
             said.append(f"No losses stored. {' '.join(curves.loss_problems)}")
         self.note.setText(" ".join(text for text in said if text))
         more = [chosen.doubtful] if chosen is not None and chosen.doubtful else []
-        self.note.setToolTip("\n".join((*more, *curves.loss_problems, *curves.scores.problems)))
+        problems = (*more, *curves.loss_problems, *curves.scores.problems)
+        self.note.setToolTip(plain_text("\n".join(problems)))
 
     def _say_empty(self, problem: str = "") -> None:
         facts, curves = self._session.facts, self._read
@@ -235,11 +239,3 @@ class ScorePanel(QWidget):
         facts = self._session.facts
         if facts is not None and facts.offer.iterations:
             self._session.select(iteration=nearest(facts.offer.iterations, round(iteration)))
-
-
-def _text(parent: QWidget) -> QLabel:
-    label = QLabel(parent)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    return label

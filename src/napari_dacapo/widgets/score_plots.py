@@ -5,13 +5,14 @@ Imports pyqtgraph, so it is itself imported when the plots are first shown.
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QPointF, Qt, Signal
+from qtpy.QtCore import QPointF, QSize, Qt, Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from napari_dacapo.widgets.score_looks import GREY, look_of
 
@@ -26,6 +27,7 @@ __all__ = ["ScorePlots"]
 
 AXIS_WIDTH = 46
 MARK = "#e8c547"
+MIN_HEIGHT = 200
 
 
 class ScorePlots(QWidget):
@@ -63,6 +65,8 @@ class ScorePlots(QWidget):
         self.splitter.setSizes([300, 200])
         self.scores.setMinimumHeight(110)
         self.losses.setMinimumHeight(80)
+        self.setMinimumHeight(MIN_HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)
@@ -71,6 +75,10 @@ class ScorePlots(QWidget):
             plot.scene().sigMouseClicked.connect(
                 lambda event, plot=plot: self._on_clicked(plot, event)
             )
+
+    def sizeHint(self) -> QSize:
+        """Return a modest size: that of pyqtgraph pushes the axis out of sight in a low window."""
+        return QSize(300, MIN_HEIGHT)
 
     def show_scores(
         self,
@@ -99,7 +107,11 @@ class ScorePlots(QWidget):
         everything = curves
         curves = [curve for curve in everything if not np.isnan(curve.values).all()]
         self.scores.setVisible(bool(curves))
-        self.scores.getPlotItem().setLabel("left", name if len(name) < 16 else "score")
+        self.scores.getPlotItem().setLabel(
+            # pyqtgraph takes it for HTML.
+            "left",
+            escape(name) if len(name) < 16 else "score",
+        )
         wanted = {(curve.dataset, curve.parameters): curve for curve in curves}
         for key in self.curves.keys() - wanted.keys():
             self.scores.removeItem(self.curves.pop(key))

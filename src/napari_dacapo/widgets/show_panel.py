@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFormLayout,
-    QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QStackedWidget,
@@ -18,11 +17,14 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
+from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import segmentation_choices
 from napari_dacapo.widgets.backend_switch import BackendSwitch
 from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.empty_page import EmptyPage
 from napari_dacapo.widgets.iteration_chooser import IterationChooser
+from napari_dacapo.widgets.labels import text_label
+from napari_dacapo.widgets.wrapping_row import wrapping_row
 
 if TYPE_CHECKING:
     from napari_dacapo.viewers.selection import SegmentationChoice
@@ -50,10 +52,14 @@ class ShowPanel(QWidget):
         self.side_by_side.setToolTip(
             "Show raw, gt, prediction and segmentation next to each other  Shift+Enter"
         )
-        self.notes = QLabel(self)
-        self.notes.setWordWrap(True)
-        self.notes.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.close_run = QPushButton("Close", self)
+        self.close_run.setToolTip("Take the run off the screen; opened again, it looks as it does")
+        self.keep = QCheckBox("Keep others on screen", self)
+        self.keep.setToolTip(
+            "To compare: other runs and datasets stay when one is opened. "
+            "Without it, the one that is opened takes their place"
+        )
+        self.notes = text_label(self)
         self.empty = EmptyPage(self)
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self._form())
@@ -67,11 +73,13 @@ class ShowPanel(QWidget):
         self.backends.backend_chosen.connect(session.use_backend)
         self.open.clicked.connect(lambda: session.show("stacked"))
         self.side_by_side.clicked.connect(lambda: session.show("side by side"))
+        self.close_run.clicked.connect(session.close_run)
+        self.keep.toggled.connect(self._on_keep)
         bind(
             self,
             (session.facts_changed, self._refresh),
             (session.selection_changed, self._on_selection),
-            (session.shown_changed, self._show_notes),
+            (session.screen.changed, self._on_screen),
             (session.backend_changed, self.backends.set_backend),
         )
         self.backends.set_backend(session.screen.name)
@@ -86,9 +94,6 @@ class ShowPanel(QWidget):
         form.addRow("Iteration", self.iteration)
         form.addRow("Parameters", self.parameters)
         form.addRow("Open in", self.backends)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.open, 1)
-        buttons.addWidget(self.side_by_side, 1)
         area = QScrollArea(page)
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -97,7 +102,8 @@ class ShowPanel(QWidget):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
-        layout.addLayout(buttons)
+        layout.addLayout(wrapping_row(self.open, self.side_by_side, self.close_run))
+        layout.addWidget(self.keep)
         layout.addWidget(area, 1)
         return page
 
@@ -115,7 +121,7 @@ class ShowPanel(QWidget):
                     kind = "  (training)" if name in facts.offer.training else ""
                     self.dataset.addItem(f"{name}{kind}", name)
             self._on_selection()
-        self._show_notes()
+        self._on_screen()
 
     def _on_selection(self) -> None:
         facts, selection = self._session.facts, self._session.selection
@@ -131,7 +137,9 @@ class ShowPanel(QWidget):
             self.parameters.clear()
             for i, choice in enumerate(self._choices):
                 self.parameters.addItem(choice.label)
-                self.parameters.setItemData(i, choice.tooltip, Qt.ItemDataRole.ToolTipRole)
+                self.parameters.setItemData(
+                    i, plain_text(choice.tooltip), Qt.ItemDataRole.ToolTipRole
+                )
                 if choice.matches(selection):
                     self.parameters.setCurrentIndex(i)
         self.parameters.setEnabled(len(self._choices) > 1)
@@ -140,10 +148,20 @@ class ShowPanel(QWidget):
         choice = self._choices[index]
         self._session.select(parameters=choice.parameters, segmentation=choice.segmentation)
 
-    def _show_notes(self) -> None:
-        facts = self._session.facts
+    def _on_keep(self, on: bool) -> None:
+        self._session.screen.keeps_others = on
+
+    def _on_screen(self) -> None:
+        facts, screen = self._session.facts, self._session.screen
+        on_screen = facts is not None and screen.shows_run(facts.name)
+        self.close_run.setEnabled(on_screen)
+        with signals_blocked(self.keep):
+            self.keep.setChecked(screen.keeps_others)
         problem = [facts.problem] if facts is not None and facts.problem else []
-        self.notes.setText("\n".join(f"⚠ {note}" for note in (*problem, *self._session.notes)))
+        lines = [f"⚠ {note}" for note in (*problem, *screen.notes)]
+        if not on_screen and not screen.notes:
+            lines.append("Not on screen. Open shows it; from then on, it follows what you choose.")
+        self.notes.setText("\n".join(lines))
 
 
 def _combo(tooltip: str, parent: QWidget) -> QComboBox:

@@ -21,7 +21,7 @@ STATES = {
     "trained": StateLook("#23a6a0", "Trained so far without a validation; nothing changes now."),
     "validated": StateLook("#6aa84f", "Has validations; not all iterations are done."),
     "failed validations": StateLook(
-        "#e69f2c", "It should have validated, but a validation or its scores are missing."
+        "#e69f2c", "Validations were due, but none is complete, or none has scores."
     ),
     "finished": StateLook("#2fa84f", "All iterations are done."),
     "broken": StateLook("#e5534b", "Its config cannot be read."),

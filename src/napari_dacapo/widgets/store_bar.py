@@ -9,6 +9,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QToolButton, QWidget
 from superqt.utils import signals_blocked
 
+from napari_dacapo.viewers.plain_text import plain_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -32,7 +34,7 @@ class StoreBar(QWidget):
     -------
     store_chosen : str
         The user wants to see this store.
-    reload_clicked, forget_clicked, path_map_clicked
+    reload_clicked, forget_clicked, path_map_clicked, close_runs_clicked
         Entries of the menu.
     """
 
@@ -40,6 +42,7 @@ class StoreBar(QWidget):
     reload_clicked = Signal()
     forget_clicked = Signal()
     path_map_clicked = Signal()
+    close_runs_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,7 +56,7 @@ class StoreBar(QWidget):
         self.chooser.activated.connect(lambda i: self.store_chosen.emit(self.chooser.itemData(i)))
         self.add = self._button("Add…", "Add a store: choose its folder")
         self.add.clicked.connect(self.ask_for_store)
-        self.more = self._button("⋯", "Reload, path map, forget")
+        self.more = self._button("⋯", "Reload, path map, close runs, forget")
         self.more.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
@@ -65,6 +68,8 @@ class StoreBar(QWidget):
         self.path_map = menu.addAction("Edit path map…", self.path_map_clicked.emit)
         self.path_map.setToolTip("Say where paths that runs name lie on this computer")
         menu.addSeparator()
+        self.close_runs = menu.addAction("Close all runs", self.close_runs_clicked.emit)
+        self.close_runs.setToolTip("Take all runs off the screen; layers of your own stay")
         self.forget = menu.addAction("Forget this store", self.forget_clicked.emit)
         self.forget.setToolTip("Take it off the list; nothing is deleted")
         self.more.setMenu(menu)
@@ -74,17 +79,28 @@ class StoreBar(QWidget):
         layout.addWidget(self.add)
         layout.addWidget(self.more)
 
-    def set_stores(self, recent: Iterable[str], current: str) -> None:
-        """Offer stores; the current one is offered even if it is not among the recent."""
-        paths = dict.fromkeys(path for path in (*recent, current) if path)
+    def set_stores(self, recent: Iterable[str], current: str, default: str = "") -> None:
+        """Offer stores.
+
+        Parameters
+        ----------
+        recent : iterable of str
+            Those that were open lately.
+        current : str
+            The one that is open; it is offered even if it is not among the recent.
+        default : str
+            The one that DaCapo's own options name; it stands first.
+        """
+        paths = dict.fromkeys(path for path in (default, *recent, current) if path)
         with signals_blocked(self.chooser):
             self.chooser.clear()
             for i, path in enumerate(paths):
                 self.chooser.addItem(store_label(path), path)
-                self.chooser.setItemData(i, path, Qt.ItemDataRole.ToolTipRole)
+                tooltip = f"{path}\nNamed by DaCapo's own options" if path == default else path
+                self.chooser.setItemData(i, plain_text(tooltip), Qt.ItemDataRole.ToolTipRole)
             self.chooser.setCurrentIndex(self.chooser.findData(current) if current else -1)
         self.chooser.setEnabled(bool(paths))
-        self.chooser.setToolTip(current or "Add a store to begin with")
+        self.chooser.setToolTip(plain_text(current) or "Add a store to begin with")
         self.reload.setEnabled(bool(current))
         self.forget.setEnabled(bool(current))
 

@@ -1,13 +1,14 @@
-"""Slow work in Qt's thread pool; answers arrive on the main thread."""
+"""Slow work in threads of its own; answers arrive on the main thread."""
 
 from __future__ import annotations
 
 import logging
+import threading
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from napari.qt.threading import thread_worker
-
 from napari_dacapo.errors import NapariDacapoError
+from napari_dacapo.widgets.courier import Courier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,27 +27,25 @@ def start_in_thread(
 ) -> None:
     """Start work in a thread; a :class:`~napari_dacapo.viewers.tasks.Starter`.
 
-    Errors travel as values: napari would show the user a traceback of what is
-    raised in a worker.
+    To be called on the main thread. Not napari's ``thread_worker``: while one
+    runs, warnings that are filtered are shown all over the process, its errors
+    are shown with a traceback, and a window that is closed waits for it.
     """
+    courier = _courier()
 
-    def read_run() -> Iterator[tuple[str, Any]]:
+    def run() -> None:
         try:
             for value in work():
-                yield "value", value
+                courier(partial(on_value, value))
         except Exception as error:
             if not isinstance(error, NapariDacapoError | OSError):
                 _log.exception("Unexpected error in a worker")
-            yield "error", error
-        yield "done", None
+            courier(partial(on_error, error))
+        courier(on_done)
 
-    def take(message: tuple[str, Any]) -> None:
-        kind, value = message
-        if kind == "value":
-            on_value(value)
-        elif kind == "error":
-            on_error(value)
-        else:
-            on_done()
+    threading.Thread(target=run, name="napari-dacapo work", daemon=True).start()
 
-    thread_worker(read_run, connect={"yielded": take})()
+
+@cache
+def _courier() -> Courier:
+    return Courier()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import zarr
 from tests.runs.replay import Replay
+from tests.runs.stale import StaleFiles
 
 from napari_dacapo.errors import ArrayNotFoundError
 from napari_dacapo.runs import BestScore, open_store
@@ -286,6 +287,29 @@ def test_what_fails_at_one_look_is_shown_at_the_next(
     monkeypatch.setattr(BestScore, "does_new_best_exist", look_for_best)
     look(followed)
     assert "iteration 60" in title(followed)
+    assert "following" not in messages(followed)
+
+
+@pytest.mark.parametrize("part", ["validation.zarr", "checkpoints", "validation.zarr/60"])
+def test_a_silent_file_server_takes_nothing_off_the_page(
+    followed: NeuroglancerRunViewer, replay: Replay, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    stale = StaleFiles(monkeypatch, replay.target)
+    watcher = followed.run_thread
+    assert watcher is not None
+    replay.validate(60)
+    # Silent from the moment on in which the watcher has seen the validation.
+    with stale.when(lambda path: bool(heard) and part in path):
+        heard: list[object] = []
+        watcher.validation.connect(heard.append)
+        look(followed)
+        assert heard
+        assert set(layers(followed)) == names(A, B)
+        assert "iteration 30" in title(followed)
+        assert "Stale file handle" in messages(followed)["following"]
+    look(followed)
+    assert "iteration 60" in title(followed)
+    assert "following" not in messages(followed)
 
 
 def test_a_run_that_is_begun_anew(followed: NeuroglancerRunViewer, replay: Replay) -> None:
@@ -305,6 +329,7 @@ def test_a_run_that_is_gone_is_said(followed: NeuroglancerRunViewer, replay: Rep
     before = copy.deepcopy(followed.viewer.raw_state)
     for path in replay.target.iterdir():
         shutil.rmtree(path)
+    look(followed)
     look(followed)
     assert messages(followed)["following"] == f"Run {NAME} is no longer in the store."
     assert followed.viewer.raw_state == before

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_dacapo.volumes.views import Index
+    from napari_dacapo.volumes.indexing import Index
 
 __all__ = ["AsideReader", "AsideView", "OnNews"]
 

@@ -18,6 +18,7 @@ from napari_dacapo.viewers.napari.caretaker import caretaker_of
 from napari_dacapo.viewers.napari.exchange import copy_settings, exchange, finish
 from napari_dacapo.viewers.napari.large_layers import read_aside, show_level_in_view
 from napari_dacapo.viewers.napari.layers import METADATA_KEY, VOLUME_KEY, place, stack_layer_data
+from napari_dacapo.viewers.napari.plugin_settings import use_cache_size
 from napari_dacapo.viewers.napari.view_state import get_view, set_view
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class NapariBackend:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
+        use_cache_size()
         self._caretaker = caretaker_of(viewer)
         self._asked: set[tuple[str, str, str]] = set()
 

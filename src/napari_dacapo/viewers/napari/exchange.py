@@ -10,6 +10,7 @@ from napari_dacapo.viewers.napari.arrange import STACKED
 from napari_dacapo.viewers.napari.colormaps import line_colormap
 from napari_dacapo.viewers.napari.large_layers import read_aside
 from napari_dacapo.viewers.napari.layers import METADATA_KEY
+from napari_dacapo.viewers.plain_text import plain_text
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -109,4 +110,4 @@ def finish(layer: Layer) -> None:
 
 
 def _say_notes(layer: Layer) -> None:
-    layer.help = "; ".join(layer.metadata[METADATA_KEY]["notes"])
+    layer.help = plain_text("; ".join(layer.metadata[METADATA_KEY]["notes"]))

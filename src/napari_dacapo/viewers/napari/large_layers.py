@@ -9,9 +9,9 @@ import numpy as np
 
 from napari_dacapo.viewers.napari.aside import AsideReader, AsideView
 from napari_dacapo.viewers.napari.sampling import SampledView, chunk_count
+from napari_dacapo.volumes.indexing import basic_index
 from napari_dacapo.volumes.lazy_array import LazyArray
 from napari_dacapo.volumes.recent import Recent
-from napari_dacapo.volumes.views import basic_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

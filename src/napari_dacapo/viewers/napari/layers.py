@@ -21,6 +21,7 @@ from napari_dacapo.viewers.napari.colormaps import (
     labels_colormap,
 )
 from napari_dacapo.viewers.napari.large_layers import prepare_levels
+from napari_dacapo.viewers.plain_text import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -157,7 +158,8 @@ def _one_layer(volume: Volume, look: Appearance, index: int | None) -> LayerData
     ]
     centre = [offset + size / 2 for offset, size in _corners(volume)]
     keywords: dict[str, Any] = {
-        "name": layer_name(volume, look, index),
+        # napari shows names in its status bar and in tooltips.
+        "name": plain_text(layer_name(volume, look, index)),
         "scale": [1.0] * n_extra + [float(size) for size in volume.voxel_size],
         "translate": [0.0] * n_extra + centre,
         # Channels, batches and iterations are counted, not measured.
@@ -252,7 +254,7 @@ def _features(look: Appearance, channel: ChannelAppearance | None) -> dict[str, 
         names[1] = channel.name if len(look.channels) > 1 else look.class_names[1]
     if look.kind == "instances":
         return {}
-    return {"index": list(names), "class": list(names.values())}
+    return {"index": list(names), "class": [plain_text(name) for name in names.values()]}
 
 
 def _metadata(volume: Volume, look: Appearance, index: int | None) -> dict[str, Any]:

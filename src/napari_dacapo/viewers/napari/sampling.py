@@ -14,8 +14,8 @@ from napari_dacapo.volumes.views import View
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_dacapo.volumes.indexing import Index
     from napari_dacapo.volumes.recent import Recent
-    from napari_dacapo.volumes.views import Index
 
 __all__ = ["SampledView", "chunk_count", "sampled"]
 

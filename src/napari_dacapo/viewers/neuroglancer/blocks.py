@@ -7,14 +7,18 @@ kept and a block that is being computed is waited for, not computed twice.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import os
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_dacapo.viewers.daemon_executor import DaemonExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["BlockCache", "read_region"]
 
 _KEPT_BYTES = 256 * 2**20
+_COMPUTING_AT_ONCE = 4
 Array = np.ndarray[Any, Any]
 
 
@@ -63,7 +68,7 @@ class BlockCache:
         if not mine:
             return future.result()
         try:
-            block = np.asarray(data.blocks[index])
+            block = _computed(data.blocks[index])
         except BaseException as error:
             with self._lock:
                 del self._running[key]
@@ -104,7 +109,7 @@ def read_region(data: da.Array, region: Sequence[slice], cache: BlockCache | Non
     import dask.array as da
 
     if type(data) is not da.Array or _many_blocks(data, region):
-        return np.asarray(data[tuple(region)])
+        return _computed(data[tuple(region)])
     cache = _CACHE if cache is None else cache
     out = np.empty([r.stop - r.start for r in region], data.dtype)
     for parts in itertools.product(*map(_overlaps, data.chunks, region)):
@@ -113,6 +118,24 @@ def read_region(data: da.Array, region: Sequence[slice], cache: BlockCache | Non
         target = tuple(part[2] for part in parts)
         out[target] = block[source]
     return out
+
+
+def _computed(data: da.Array) -> Array:
+    import dask.array as da
+
+    if type(data) is not da.Array:
+        return np.asarray(data)
+    array: Any = data  # its methods have no types
+    return np.asarray(array.compute(pool=_dask_threads()))
+
+
+@functools.cache
+def _dask_threads() -> DaemonExecutor:
+    """Return threads for dask, which by itself makes some for each thread that computes.
+
+    As many as those would be together; dask's own hold up the end of the process.
+    """
+    return DaemonExecutor(_COMPUTING_AT_ONCE * (os.cpu_count() or 1), "napari-dacapo-dask")
 
 
 def _many_blocks(data: da.Array, region: Sequence[slice]) -> bool:

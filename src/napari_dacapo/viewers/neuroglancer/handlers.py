@@ -12,12 +12,7 @@ from tornado.web import RequestHandler
 
 from napari_dacapo.errors import ArrayNotFoundError
 from napari_dacapo.viewers.neuroglancer.access import same_token
-from napari_dacapo.viewers.neuroglancer.chunk_files import (
-    PIECE,
-    FileChunk,
-    FilePieces,
-    read_chunk,
-)
+from napari_dacapo.viewers.neuroglancer.chunk_files import PIECE, FilePieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +49,7 @@ class VolumeHandler(RequestHandler):
     def prepare(self) -> None:
         """Refuse what has not the token or comes from a foreign page."""
         origin = self.request.headers.get("Origin")
-        if origin is not None and origin not in self._server.origins:
+        if origin is not None and not self._server.may_read(origin, self.request):
             self._refuse(403, "This page may not read from here.")
             return
         if origin is not None:
@@ -83,11 +78,8 @@ class VolumeHandler(RequestHandler):
         if served is None:
             # Not 404: the client would take that for a chunk full of zeros.
             return self._refuse(410, "This volume is no longer served.")
-        pool = self._server.computing if served.computes(key) else self._server.files
         try:
-            answer: bytes | FilePieces | None = served.at_once(key)
-            if answer is None:
-                answer = await self._in(pool, partial(_load, served, key))
+            answer = await self._answer(served, key)
             if answer is None:
                 return self._refuse(404, "There is no such chunk.")
             await self._send(answer, key)
@@ -103,6 +95,16 @@ class VolumeHandler(RequestHandler):
             self._server.report(served.volume, error)
             return self._refuse(500, f"{type(error).__name__}: {error}")
         return None
+
+    async def _answer(self, served: ServedVolume, key: str) -> bytes | FilePieces | None:
+        try:
+            answer = served.at_once(key)
+        except KeyError:
+            return None
+        if answer is not None:
+            return answer
+        pool = self._server.computing if served.computes(key) else self._server.files
+        return await self._in(pool, partial(served.answer, key))
 
     def on_connection_close(self) -> None:
         """Do not begin work that nobody waits for any more."""
@@ -182,9 +184,3 @@ def parse_range(header: str, size: int) -> range | None:
         begin = int(found.group(1))
         end = size if found.group(2) == "" else min(int(found.group(2)) + 1, size)
     return range(begin, end) if begin < end else None
-
-
-def _load(served: ServedVolume, key: str) -> bytes | FilePieces | None:
-    """Find, and if it is small read, what lies under a key."""
-    answer = served.answer(key)
-    return read_chunk(answer) if isinstance(answer, FileChunk) else answer

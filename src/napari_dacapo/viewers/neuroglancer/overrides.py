@@ -98,7 +98,8 @@ def override_v3(
         )
         chunks = grid["configuration"]["chunk_shape"]
         read_chunks = _read_chunks(codecs, chunks)
-        known = grid["name"] == "regular" and encoding["name"] in ("default", "v2")
+        separator = _separator(encoding)
+        known = grid["name"] == "regular" and separator in (".", "/")
     except (AttributeError, KeyError, TypeError):
         return None
     fill = _fill_value(stored.get("fill_value"), dtype)
@@ -122,7 +123,10 @@ def override_v3(
         "shape": list(shape),
         "data_type": dtype,
         "chunk_grid": grid,
-        "chunk_key_encoding": encoding,
+        "chunk_key_encoding": {
+            "name": encoding["name"],
+            "configuration": {"separator": separator},
+        },
         "fill_value": fill,
         "codecs": codecs,
         "attributes": {},
@@ -142,6 +146,13 @@ def _read_chunks(codecs: Sequence[Mapping[str, Any]], chunks: Any) -> Any:
     if _read_chunks(inner["index_codecs"], chunks) is None:
         return None
     return _read_chunks(inner["codecs"], inner["chunk_shape"])
+
+
+def _separator(encoding: Mapping[str, Any]) -> Any:
+    """Return what stands between the numbers of a chunk's key; None if the keys are unknown."""
+    usual = {"default": "/", "v2": "."}.get(encoding["name"])
+    configuration = encoding.get("configuration")
+    return usual if usual is None or not configuration else configuration.get("separator", usual)
 
 
 def _same_bytes(stored: Any, dtype: str) -> bool:

@@ -15,6 +15,7 @@ from napari_dacapo.runs.events import (
     ProblemEvent,
     ValidationEvent,
 )
+from napari_dacapo.runs.patience import Patience
 from napari_dacapo.viewers.neuroglancer.run_contents import (
     DatasetContents,
     read_contents,
@@ -55,7 +56,8 @@ class RunFollower:
         self.newest = 0
         self._best_score, self._page, self._interval = best_score, page, interval
         self._best_problem: str | None = None
-        self._due = False
+        self._due = self._due_before = False
+        self._patience = Patience()
         # Held while disks are read, which may take long; stop() does not need it.
         self._reading = threading.Lock()
         page.on_switch = self.say_how_good
@@ -112,13 +114,27 @@ class RunFollower:
             self._due |= is_back or isinstance(event, ValidationEvent | NewBestEvent)
         if not self._due:
             return
+        why = self._why_not_yet()
+        if why is not None:
+            self._page.say("following", f"The last validation cannot be shown yet: {why}")
+        elif self._due_before and not any(isinstance(event, ProblemEvent) for event in events):
+            self._page.say("following", None)
+        self._due_before = self._due = why is not None
+
+    def _why_not_yet(self) -> str | None:
+        """Show what there is; if that has to wait for another look, return why."""
+        run = self._best_score.run
         try:
+            problem = run.problem  # looks at all that the page depends on
+            # What cannot be listed would vanish from the page.
+            waits = run.has_passing_problem and not self._patience.is_over("unread")
+            self._patience.end_look()
+            if waits:
+                return problem
             self.update(inputs=False)
         except (NapariDacapoError, OSError, ValueError) as error:
-            # Being written, most likely: the next look tries again.
-            self._page.say("following", f"The last validation cannot be shown yet: {error}")
-        else:
-            self._due = False
+            return str(error)  # being written, most likely
+        return None
 
     def _read(self, best: bool) -> None:
         run = self._best_score.run

@@ -22,7 +22,7 @@ from napari_dacapo.viewers.neuroglancer.zarr_metadata import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_dacapo.viewers.neuroglancer.chunk_files import FileChunk
+    from napari_dacapo.viewers.neuroglancer.chunk_files import FilePieces
     from napari_dacapo.volumes import Volume
 
 __all__ = ["ServedVolume", "client_dtype", "named_labels"]
@@ -90,7 +90,7 @@ class ServedVolume:
             ServedLevel(data, source, dtype, names, self.zarr_format) for data, source in layers
         ]
 
-    def answer(self, key: str) -> bytes | FileChunk | None:
+    def answer(self, key: str) -> bytes | FilePieces | None:
         """Return what lies under a key of the group.
 
         Parameters
@@ -100,7 +100,7 @@ class ServedVolume:
 
         Returns
         -------
-        bytes, FileChunk or None
+        bytes, FilePieces or None
             None if there is nothing: a chunk that was never written, or a key
             that this group does not have.
 
@@ -109,7 +109,9 @@ class ServedVolume:
         ArrayNotFoundError
             If the array has gone from the disk.
         BrokenFileError
-            If a chunk cannot be read or leads out of its array.
+            If a chunk is no plain file, or lies behind a link.
+        OSError
+            If it cannot be read.
         """
         if key == "classes/info":
             return self._classes()
@@ -124,7 +126,7 @@ class ServedVolume:
         return None if level is None else level.answer(rest)
 
     def at_once(self, key: str) -> bytes | None:
-        """Return a chunk that needs no waiting, as :meth:`ServedLevel.at_once`."""
+        """Return a chunk that needs no waiting, or raise, as :meth:`ServedLevel.at_once`."""
         level, rest = self._level(key)
         return None if level is None else level.at_once(rest)
 

@@ -6,29 +6,25 @@ Methods may read disks and compute: they are called on worker threads.
 from __future__ import annotations
 
 import json
-import os
-import re
-import stat
 import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dacapo.errors import ArrayNotFoundError, BrokenFileError
+from napari_dacapo.errors import BrokenFileError
 from napari_dacapo.viewers.neuroglancer.blocks import read_region
-from napari_dacapo.viewers.neuroglancer.chunk_files import FileChunk, PageCache
+from napari_dacapo.viewers.neuroglancer.chunk_files import ChunkFiles
+from napari_dacapo.viewers.neuroglancer.chunk_keys import ChunkKeys
 from napari_dacapo.viewers.neuroglancer.overrides import override_v2, override_v3
 from napari_dacapo.viewers.neuroglancer.zarr_metadata import (
     ZarrFormat,
     array_metadata,
-    grid_shape,
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import dask.array as da
 
+    from napari_dacapo.viewers.neuroglancer.chunk_files import FilePieces
     from napari_dacapo.volumes import ArraySource
 
 __all__ = ["ServedLevel", "convert", "dump_json"]
@@ -70,63 +66,60 @@ class ServedLevel:
         self._whole_axes = [i for i, name in enumerate(names) if name == "c^"]
         self._n_spatial = sum(1 for name in names if name[-1] not in "^'")
         wanted = f"zarr{zarr_format}"
-        self._source = source if source is not None and source.format == wanted else None
+        stored = source if source is not None and source.format == wanted else None
+        self._files = None if stored is None else _chunk_files(stored)
+        self._source = stored
         self._lock = threading.Lock()
         self._metadata: dict[str, Any] | None = None
+        self._keys: ChunkKeys | None = None
         self._on_disk = False
-        self._real_paths: dict[str, str] = {}
-        self._page_cache = PageCache()
 
     @property
     def computes(self) -> bool:
         """Whether a chunk is computed, as far as is known yet."""
         return self._source is None or (self._metadata is not None and not self._on_disk)
 
-    def answer(self, key: str) -> bytes | FileChunk | None:
+    def answer(self, key: str) -> bytes | FilePieces | None:
         """Return what lies under a key of the array, as :meth:`ServedVolume.answer`."""
         if key == (".zarray" if self._format == 2 else "zarr.json"):
-            return dump_json(self._resolve())
+            return dump_json(self._resolve()[0])
         if self._format == 2 and key == ".zattrs":
             return b"{}"
-        index = self._chunk_index(key)
+        index = self._resolve()[1].index(key)
         if index is None:
             return None
-        if self._on_disk and self._source is not None:
-            return self._stored_chunk(self._source, key)
+        if self._on_disk and self._files is not None:
+            return self._files.read(key)
         return self._encoded_chunk(index)
 
     def at_once(self, key: str) -> bytes | None:
         """Return a stored chunk that the kernel has in memory; None if it takes waiting.
 
-        Cheap enough for a thread that serves others, too. Raises as :meth:`answer`.
+        Cheap enough for a thread that serves others, too. Raises as
+        :meth:`ChunkFiles.at_once`.
         """
-        if not self._on_disk or self._source is None or not self._page_cache.usable:
+        files, keys = self._files, self._keys
+        if not self._on_disk or files is None or keys is None or keys.index(key) is None:
             return None
-        if self._chunk_index(key) is None:
-            return None
-        chunk = self._stored_chunk(self._source, key)
-        return None if chunk is None else self._page_cache.read(chunk)
+        return files.at_once(key)
 
-    def _resolve(self) -> dict[str, Any]:
+    def _resolve(self) -> tuple[dict[str, Any], ChunkKeys]:
         """Decide, once, whether the stored chunks can be sent as they are."""
         with self._lock:
-            if self._metadata is None:
-                self._metadata = self._stored_metadata()
-                self._on_disk = self._metadata is not None
-            if self._metadata is None:
-                chunks = self._served_chunks()
-                self._metadata = array_metadata(self._shape, chunks, self._dtype, self._format)
-            return self._metadata
+            if self._metadata is None or self._keys is None:
+                metadata = self._stored_metadata()
+                on_disk = metadata is not None
+                if metadata is None:
+                    chunks = self._served_chunks()
+                    metadata = array_metadata(self._shape, chunks, self._dtype, self._format)
+                self._keys = ChunkKeys.of(metadata, self._shape)
+                self._metadata, self._on_disk = metadata, on_disk
+            return self._metadata, self._keys
 
     def _stored_metadata(self) -> dict[str, Any] | None:
-        if self._source is None:
+        if self._source is None or self._files is None:
             return None
-        path = self._source.path / _METADATA_FILES[self._source.format]
-        try:
-            with open(path, "rb") as file:
-                text = file.read(_MAX_METADATA_BYTES + 1)
-        except FileNotFoundError as error:
-            raise _gone(self._source.path) from error
+        text = self._files.read_metadata(_MAX_METADATA_BYTES + 1)
         try:
             if len(text) > _MAX_METADATA_BYTES:
                 raise ValueError("it is too large")
@@ -134,6 +127,7 @@ class ServedLevel:
             if not isinstance(stored, dict):
                 raise ValueError("it is not a mapping")
         except (ValueError, RecursionError) as error:
+            path = self._source.path / _METADATA_FILES[self._source.format]
             raise BrokenFileError(f"{path} is not zarr metadata: {error}.", path=path) from error
         override = override_v2 if self._format == 2 else override_v3
         return override(stored, self._shape, self._dtype, self._whole_axes)
@@ -145,52 +139,6 @@ class ServedLevel:
         for axis in self._whole_axes:
             chunks[axis] = self._shape[axis]
         return tuple(chunks)
-
-    def _chunk_index(self, key: str) -> tuple[int, ...] | None:
-        """Return the grid position of a chunk's key; None if it is not the key of a chunk."""
-        metadata = self._resolve()
-        if self._format == 2:
-            chunks, prefix = metadata["chunks"], ""
-            separator = metadata["dimension_separator"]
-        else:
-            chunks = metadata["chunk_grid"]["configuration"]["chunk_shape"]
-            encoding = metadata["chunk_key_encoding"]
-            default = "/" if encoding["name"] == "default" else "."
-            separator = (encoding.get("configuration") or {}).get("separator", default)
-            prefix = f"c{separator}" if encoding["name"] == "default" else ""
-        if len(key) > 256 or not key.startswith(prefix):
-            return None
-        parts = key[len(prefix) :].split(separator)
-        # Exactly the decimal that zarr writes: no sign, no zero in front, no other digits.
-        if not all(re.fullmatch(r"(?:0|[1-9][0-9]{0,17})", part) for part in parts):
-            return None
-        index = tuple(int(part) for part in parts)
-        grid = grid_shape(self._shape, chunks)
-        if len(index) != len(grid) or any(i >= n for i, n in zip(index, grid, strict=True)):
-            return None
-        return index
-
-    def _stored_chunk(self, source: ArraySource, key: str) -> FileChunk | None:
-        """Find a chunk's file, which must be a plain file inside its array."""
-        path = source.path / key
-        root, parent = self._real(source.path), self._real(path.parent)
-        if parent != root and not parent.startswith(root + os.sep):
-            raise BrokenFileError(f"{path} leads out of its array.", path=path)
-        try:
-            mode = os.lstat(path).st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            if not (source.path / _METADATA_FILES[source.format]).exists():
-                raise _gone(source.path) from None
-            return None
-        if not stat.S_ISREG(mode):
-            raise BrokenFileError(f"{path} is not a plain file.", path=path)
-        return FileChunk(path)
-
-    def _real(self, path: Path) -> str:
-        text = str(path)
-        if text not in self._real_paths:
-            self._real_paths[text] = os.path.realpath(text)
-        return self._real_paths[text]
 
     def _encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
         chunks = self._served_chunks()
@@ -218,10 +166,8 @@ def convert(part: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
     return part.astype(target, copy=False)
 
 
-def _gone(path: Path) -> ArrayNotFoundError:
-    return ArrayNotFoundError(
-        f"The array {path} is no longer there.", todo="Reload the run.", path=path
-    )
+def _chunk_files(source: ArraySource) -> ChunkFiles:
+    return ChunkFiles(source.path, _METADATA_FILES[source.format])
 
 
 def dump_json(value: dict[str, Any]) -> bytes:

@@ -2,45 +2,51 @@
 
 ``http://127.0.0.1:<port>/<token>/<slot>/<generation>/`` is an OME-Zarr group.
 The generation is part of the path because the client keeps what it once read:
-a volume whose elements changed is served, and so fetched, under a new path.
+a volume of which anything changed is served, and so fetched, under a new path.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import logging
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
-from napari_dacapo.errors import LinkError, NapariDacapoError
+from napari_dacapo.errors import LinkError
+from napari_dacapo.viewers.daemon_executor import DaemonExecutor
 from napari_dacapo.viewers.neuroglancer.access import (
-    guard_host,
-    host_names,
-    is_loopback,
+    is_page_from_here,
     listening_socket,
     new_token,
     origin_of,
-    url_host,
+    page_origins,
     warn_if_open,
 )
+from napari_dacapo.viewers.neuroglancer.addresses import slot_address, volume_address
 from napari_dacapo.viewers.neuroglancer.handlers import VolumeHandler
+from napari_dacapo.viewers.neuroglancer.hosts import (
+    guard_host,
+    host_names,
+    is_loopback,
+    url_host,
+)
+from napari_dacapo.viewers.neuroglancer.reports import Reports
 from napari_dacapo.viewers.neuroglancer.resolving import remember_server
 from napari_dacapo.viewers.neuroglancer.served import ServedVolume, named_labels
 
 if TYPE_CHECKING:
+    from tornado.httputil import HTTPServerRequest
+
     from napari_dacapo.volumes import Volume
 
 __all__ = ["VolumeServer"]
 
-_log = logging.getLogger(__name__)
-_FILE_THREADS = 8
+# A page has six connections, all of which may wait for a file server that is silent.
+_FILE_THREADS = 24
 _COMPUTE_THREADS = 4
 
 ErrorCallback = Callable[["Volume", str], None]
@@ -85,10 +91,13 @@ class VolumeServer:
         warn_if_open(bind_address)
         self.token = new_token()
         self.loopback = is_loopback(bind_address)
+        self._address = bind_address
         self.origins = {origin_of(origin) for origin in origins}
-        self.files = ThreadPoolExecutor(_FILE_THREADS, "napari-dacapo-files")
-        self.computing = ThreadPoolExecutor(_COMPUTE_THREADS, "napari-dacapo-computing")
+        self._page_ports: set[int] = set()
+        self.files = DaemonExecutor(_FILE_THREADS, "napari-dacapo-files")
+        self.computing = DaemonExecutor(_COMPUTE_THREADS, "napari-dacapo-computing")
         self._on_error = on_error
+        self._reports = Reports()
         self._lock = threading.Lock()
         self._served: dict[tuple[str, str], ServedVolume] = {}
         self._socket = listening_socket(bind_address, bind_port)
@@ -133,7 +142,7 @@ class VolumeServer:
         UnsupportedError
             If the client cannot show the element type.
         """
-        address = _address(volume)
+        address = volume_address(volume)
         with self._lock:
             served = self._served.get(address)
             if served is None:
@@ -145,7 +154,7 @@ class VolumeServer:
         if not named_labels(volume):
             return None
         self.serve(volume)
-        slot, generation = _address(volume)
+        slot, generation = volume_address(volume)
         return f"{self.url}/{slot}/{generation}/classes/|neuroglancer-precomputed:"
 
     def allow_origin(self, page: str) -> None:
@@ -161,14 +170,24 @@ class VolumeServer:
         except ValueError as error:
             raise LinkError(f"{error}.", todo="Give one that begins with https://") from error
 
+    def allow_own_page(self, port: int) -> None:
+        """Let the pages read that come from a server of ours on the same address."""
+        self.origins |= page_origins(self._address, port)
+        self._page_ports.add(port)
+
+    def may_read(self, origin: str, request: HTTPServerRequest) -> bool:
+        """Return whether scripts of a page may read what they ask for."""
+        return origin in self.origins or is_page_from_here(origin, self._page_ports, request)
+
     def withdraw(self, volume: Volume) -> None:
         """Stop serving a volume; unknown ones are ignored."""
         with self._lock:
-            self._served.pop(_address(volume), None)
+            self._served.pop(volume_address(volume), None)
+        self._reports.forget(volume)
 
     def slot_prefix(self, slot: str) -> str:
         """Return how the addresses of all volumes of a slot begin."""
-        return f"{self.url}/{_digest(slot)}/"
+        return f"{self.url}/{slot_address(slot)}/"
 
     def volume_at(self, url: str) -> Volume | None:
         """Return the volume behind a data source URL of this server, or None."""
@@ -186,11 +205,7 @@ class VolumeServer:
 
     def report(self, volume: Volume, error: BaseException) -> None:
         """Hand on that something could not be read or computed."""
-        if isinstance(error, NapariDacapoError):
-            text = str(error)
-        else:
-            text = f"{type(error).__name__}: {error}"
-        _log.warning("%s: %s", volume.identity.label, text, exc_info=error)
+        text = self._reports.tell(volume, error)
         if self._on_error is not None:
             self._on_error(volume, text)
 
@@ -220,12 +235,3 @@ class VolumeServer:
         http_server.stop()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(http_server.close_all_connections(), timeout=0.5)
-
-
-def _address(volume: Volume) -> tuple[str, str]:
-    content = "\x1f".join((volume.key, volume.revision, str(volume.data.name)))
-    return _digest(volume.identity.slot), _digest(content)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,12 @@ from neuroglancer import viewer_base
 from neuroglancer.server import Server
 from neuroglancer.trackable_state import ConcurrentModificationError
 
-from napari_dacapo.viewers.neuroglancer.access import (
+from napari_dacapo.viewers.daemon_executor import DaemonExecutor
+from napari_dacapo.viewers.neuroglancer.access import listening_socket, new_token
+from napari_dacapo.viewers.neuroglancer.hosts import (
     guard_host,
     host_names,
     is_loopback,
-    listening_socket,
-    new_token,
     url_host,
 )
 from napari_dacapo.viewers.neuroglancer.server import VolumeServer
@@ -40,6 +41,11 @@ __all__ = ["OwnViewer"]
 
 class _ViewerServer(Server):  # type: ignore[misc]
     """neuroglancer's server, for one viewer."""
+
+    def __init__(self, bind_address: str, bind_port: int, token: str) -> None:
+        super().__init__(bind_address, bind_port, token)
+        # In the place of a pool that Python waits for at its end; nothing has begun in it.
+        self.executor = DaemonExecutor(os.cpu_count() or 1, "napari-dacapo-local")
 
     def _attempt_to_start_server(self) -> None:
         super()._attempt_to_start_server()
@@ -120,9 +126,7 @@ class OwnViewer(neuroglancer.Viewer):  # type: ignore[misc]
         self._own_server.viewers[self.link_page.token] = self.link_page
         self._end = weakref.finalize(self, _end, self.volumes, self._own_server)
         self._origin = f"http://{url_host(bind_address)}:{self._own_server.port}"
-        self.volumes.allow_origin(self._origin)
-        if is_loopback(bind_address):
-            self.volumes.allow_origin(f"http://localhost:{self._own_server.port}")
+        self.volumes.allow_own_page(self._own_server.port)
 
     def get_viewer_url(self) -> str:
         """Return the address of the page."""
