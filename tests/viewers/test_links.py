@@ -17,6 +17,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from napari.components import ViewerModel
+from napari.layers.base._base_constants import Blending
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap, DirectLabelColormap
 
 from napari_dacapo import neuroglancer_link, open_link, preferences
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_dacapo.runs import Store
+    from napari_dacapo.runs import Run, Store
     from napari_dacapo.viewers.view_state import ViewState
 
 PUBLIC = "https://data.example.org/lab"
@@ -100,9 +101,7 @@ LAYER_LOOKS = st.fixed_dictionaries(
     {
         "visible": st.booleans(),
         "opacity": unit,
-        "blending": st.sampled_from(
-            ["translucent", "translucent_no_depth", "additive", "minimum", "opaque"]
-        ),
+        "blending": st.sampled_from([str(blending) for blending in Blending]),
         "limits": st.tuples(st.floats(-2, 2), st.floats(0.01, 3)),
         "gamma": st.floats(0.2, 2),
         "colormap": st.sampled_from(["gray", "viridis", "magenta", "dacapo signed", "turbo"]),
@@ -112,40 +111,60 @@ LAYER_LOOKS = st.fixed_dictionaries(
 )
 
 
+VIEWED = [
+    ("main", "dist_aniso"),
+    ("pypi-0.3.5", "dist_2d"),
+    ("pypi-0.3.5", "affs_same_iso0"),  # six channels, a layer each
+]
+
+
+@pytest.fixture(scope="module", params=VIEWED, ids=[name for _, name in VIEWED])
+def viewed(request: pytest.FixtureRequest, stores: Path) -> Run:
+    folder, name = request.param
+    found = open_store(stores / folder, path_map={"/nrs/demo/dacapo-data": str(stores / "data")})
+    return found.run(name)
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["live", "static"])
 @settings(
-    max_examples=15,
+    max_examples=6,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    position=st.tuples(st.floats(1200, 1600), st.floats(800, 1000), st.floats(440, 600)),
+    place=st.tuples(unit, unit, unit),
     zoom=st.floats(0.01, 20),
     ndisplay=st.sampled_from([2, 3]),
     order=st.permutations((0, 1, 2)),
     angles=st.tuples(st.floats(-170, 170), st.floats(-80, 80), st.floats(-170, 170)),
-    looks=st.lists(LAYER_LOOKS, min_size=4, max_size=4),
+    looks=st.lists(LAYER_LOOKS, min_size=9, max_size=9),
 )
 def test_a_view_comes_back_as_it_went(
-    volumes: list[Volume],
-    position: tuple[float, ...],
+    viewed: Run,
+    stores: Path,
+    live: bool,
+    place: tuple[float, float, float],
     zoom: float,
     ndisplay: int,
     order: list[int],
     angles: tuple[float, float, float],
     looks: list[dict[str, Any]],
 ) -> None:
-    viewer = shown(volumes)
-    viewer.dims.order = tuple(order)
-    viewer.dims.ndisplay = ndisplay
-    camera = viewer.scene.camera
+    viewer = shown(viewed.volumes(segmentation="stored"))
+    dims, camera = viewer.dims, viewer.scene.camera
+    dims.order = tuple(axis for axis in order if axis < dims.ndim)
+    dims.ndisplay = min(ndisplay, dims.ndim)
+    first = np.array([extent.start for extent in dims.range])
+    last = np.array([extent.stop for extent in dims.range])
+    position = first + (last - first) * place[: dims.ndim]
     for axis, value in enumerate(position):
-        viewer.dims.set_point(axis, value)
-    displayed = [position[axis] for axis in viewer.dims.displayed]
+        dims.set_point(axis, value)
+    displayed = [position[axis] for axis in dims.displayed]
     camera.center = (0.0,) * (3 - len(displayed)) + tuple(displayed)
     camera.zoom = zoom
-    if ndisplay == 3:
+    if dims.ndisplay == 3:
         camera.angles = angles
-    for layer, look in zip(viewer.layers, looks, strict=True):
+    for layer, look in zip(viewer.layers, looks, strict=False):
         layer.visible, layer.opacity = look["visible"], look["opacity"]
         layer.blending = look["blending"]
         if hasattr(layer, "gamma"):
@@ -163,7 +182,9 @@ def test_a_view_comes_back_as_it_went(
             layer.selected_label = look["selected_label"]
             layer.show_selected_label = look["show_selected_label"]
 
-    again = open_link(neuroglancer_link(viewer), ViewerModel())
+    link = links.make_link(viewer, live=live, url_map={str(stores): PUBLIC})
+    # A colleague, or this user tomorrow, has the store and not the arrays in this memory.
+    again = open_link(link.url, ViewerModel(), store=None if live else viewed.store)
 
     expected = get_view(viewer)
     # Whether only the picked label is shown means nothing without a picked one.

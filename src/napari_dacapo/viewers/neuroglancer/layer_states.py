@@ -2,8 +2,7 @@
 
 napari shows one layer a channel, neuroglancer mostly one layer with all
 channels in its shader: several states may belong to one layer here. Where neuroglancer has
-no word for something (most of napari's blendings), the word is kept as a hint,
-and holds as long as nothing that it stands for was changed.
+no word for something (most of napari's blendings), it is kept as a hint.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from napari_dacapo.viewers.neuroglancer.label_colors import (
     set_label_colors,
 )
 from napari_dacapo.viewers.neuroglancer.layers import CONTOUR_FILL, first_looks
+from napari_dacapo.viewers.neuroglancer.look_hints import look_hint, with_look_hint
 from napari_dacapo.viewers.neuroglancer.served import client_dtype
 from napari_dacapo.viewers.neuroglancer.shaders import (
     ChannelLook,
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["layer_states", "with_layer_states"]
 
-_BLENDINGS = {
-    "translucent", "translucent_no_depth", "additive", "minimum", "multiplicative", "opaque",
-}  # fmt: skip
 _IMAGE_ALPHA, _LABELS_ALPHA = 0.5, 0.5  # neuroglancer's own defaults, left out of its JSON
 
 
@@ -109,7 +106,7 @@ def with_layer_states(layer: Json, volume: Volume, states: Sequence[LayerState])
         _set_image(layer, shows, states, first)
     else:
         _set_labels(layer, shows, first)
-    write_hints(layer, states=[_hint(state) for state in states])
+    write_hints(layer, states=[look_hint(state, client_dtype(volume)) for state in states])
     return layer
 
 
@@ -126,7 +123,10 @@ def layer_states(layer: Mapping[str, Any], volume: Volume) -> tuple[LayerState, 
         states = _image_states(layer, shows, whole)
     else:
         states = _label_states(layer, shows, whole)
-    return tuple(_with_hint(state, layer, shows) for state in states)
+    is_image = shows.look.kind == "image"
+    return tuple(
+        with_look_hint(state, layer, is_image=is_image, colors=shows.colors) for state in states
+    )
 
 
 def _set_image(layer: Json, shows: _Shown, states: Sequence[LayerState], first: LayerState) -> None:
@@ -231,67 +231,6 @@ def _selected(segments: Any) -> tuple[int | None, bool]:
             return int(number), True
         starred = int(number) if starred is None else starred
     return starred, False
-
-
-def _hint(state: LayerState) -> dict[str, Any]:
-    return {
-        "channel": state.channel,
-        "opacity": state.opacity,
-        "blending": state.blending,
-        "visible": state.visible,
-        "selected_label": state.selected_label,
-        "others_clear": dict(state.label_colors).get(None, (1.0,))[-1] == 0,
-    }
-
-
-def _with_hint(state: LayerState, layer: Mapping[str, Any], shows: _Shown) -> LayerState:
-    """Take back what neuroglancer has no words for, where nothing contradicts it."""
-    hints = read_hints(layer).get("states")
-    if not isinstance(hints, list):
-        return state
-    valid = [hint for hint in hints if isinstance(hint, dict)]
-    own = next((hint for hint in valid if hint.get("channel") == state.channel), None)
-    if own is None:
-        return state
-    is_image = shows.look.kind == "image"
-    blending, opacity = own.get("blending"), own.get("opacity")
-    # Only images can be blended in two ways there; a change of that wins over the hint.
-    unchanged = not is_image or (blending == "additive") == (state.blending == "additive")
-    if isinstance(blending, str) and blending in _BLENDINGS and unchanged:
-        state = replace(state, blending=blending)
-    # The layer has one opacity, that of its first visible channel.
-    leading = next((hint for hint in valid if hint.get("visible") is True), valid[0])
-    if _same(leading.get("opacity"), state.opacity) and _same(opacity, opacity):
-        state = replace(state, opacity=float(own["opacity"]))
-    if not is_image:
-        visible, label = own.get("visible"), own.get("selected_label")
-        if isinstance(visible, bool) and any(h.get("visible") is True for h in valid):
-            state = replace(state, visible=state.visible and visible)
-        if label == 0 and state.selected_label is None:
-            state = replace(state, selected_label=0)
-        if own.get("others_clear") is True:
-            state = _with_clear_others(state, layer, shows, label)
-    return state
-
-
-def _with_clear_others(
-    state: LayerState, layer: Mapping[str, Any], shows: _Shown, label: Any
-) -> LayerState:
-    """Take a list of segments for those that have a colour, unless it was changed."""
-    state = replace(state, label_colors=label_colors(layer, shows.colors, others_clear=True))
-    colors, segments = layer.get("segmentColors"), layer.get("segments")
-    if not isinstance(colors, dict) or not isinstance(segments, list):
-        return state
-    if set(colors) == set(map(str, segments)):
-        picked = label if isinstance(label, int) and not isinstance(label, bool) else None
-        state = replace(state, selected_label=picked, show_selected_label=False)
-    return state
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, bool) or not isinstance(a, int | float) or not isinstance(b, int | float):
-        return False
-    return abs(a - b) < 1e-6
 
 
 def _number(value: Any, default: float) -> float:
