@@ -144,8 +144,8 @@ class NeuroglancerRunViewer:
         """End following and serving, within a second; safe at any time, also when never started.
 
         Returns nothing, though DaCapo's documentation names the embedded
-        viewer (DaCapo itself returns nothing either): a frame of a page that
-        is served no more would show an error in the notebook.
+        viewer: a frame of a page that is served no more would show an error
+        in the notebook.
         """
         with self._starting:
             self._n_stops += 1
