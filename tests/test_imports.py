@@ -41,8 +41,8 @@ ONLY_IN = {
     "PyQt6": (),
     "PySide6": (),
     "dacapo": (),
-    "pickle": ("store/safe_pickle.py", "models/claims.py"),
-    "pickletools": ("models/claims.py",),
+    "pickle": ("store/safe_pickle.py",),
+    "pickletools": ("models/description.py",),
 }
 
 HEAVY = (

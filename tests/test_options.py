@@ -58,6 +58,12 @@ def test_the_default_store_is_that_of_the_environment_or_of_the_options_file(
     assert default_store({"DACAPO_OPTIONS_FILE": "dacapo.yaml"}, cwd, home) == str(found)
 
 
+def test_a_default_store_that_makes_no_sense_keeps_nobody_from_opening_another(
+    home: Path, cwd: Path
+) -> None:
+    assert default_store({"NAPARI_DACAPO_STORE": "~nosuchuser/a"}, cwd, home) == "~nosuchuser/a"
+
+
 def test_the_order_of_places(home: Path, cwd: Path, tmp_path: Path) -> None:
     named = _write(tmp_path / "named.yaml")
     old = _write(tmp_path / "old.yaml")

@@ -61,7 +61,7 @@ def test_equals_the_lazy_prediction(prediction: Any, tmp_path: Path, workers: in
         progress=lambda *counts: stages.append(counts),
     )
     expected = np.asarray(prediction.data)
-    np.testing.assert_array_equal(zarr.open_array(output / "s0", mode="r")[:], expected)
+    np.testing.assert_array_equal(zarr.open_array(output / "image" / "s0", mode="r")[:], expected)
     assert stages[0] == ("prediction", 0, 36)
     assert stages[-1] == ("prediction", 36, 36)
     assert [done for _, done, _ in stages] == sorted(done for _, done, _ in stages)
@@ -163,7 +163,7 @@ def test_resume_keeps_what_is_finished(prediction: Any, tmp_path: Path) -> None:
     kept = [name for name, state in before.items() if after[name] == state]
     assert len(kept) >= journalled
     np.testing.assert_array_equal(
-        zarr.open_array(output / "s0", mode="r")[:], np.asarray(prediction.data)
+        zarr.open_array(output / "image" / "s0", mode="r")[:], np.asarray(prediction.data)
     )
     finished = files_of(output)
     predict_to_zarr(prediction, output, resume=True)
@@ -174,7 +174,7 @@ def test_resume_keeps_what_is_finished(prediction: Any, tmp_path: Path) -> None:
 def test_torn_and_lost_shards_are_done_again(prediction: Any, tmp_path: Path) -> None:
     output = predict_to_zarr(prediction, tmp_path / "out.zarr")
     before = files_of(output)
-    torn, lost = output / "s0/c/0/1/1/1", output / "s0/c/0/0/2/0"
+    torn, lost = output / "image/s0/c/0/1/1/1", output / "image/s0/c/0/0/2/0"
     torn.write_bytes(torn.read_bytes()[:100])
     lost.unlink()
     journal = output / JOURNAL
@@ -182,11 +182,11 @@ def test_torn_and_lost_shards_are_done_again(prediction: Any, tmp_path: Path) ->
     journal.write_bytes(journal.read_bytes()[:-5])
     predict_to_zarr(prediction, output, resume=True)
     np.testing.assert_array_equal(
-        zarr.open_array(output / "s0", mode="r")[:], np.asarray(prediction.data)
+        zarr.open_array(output / "image" / "s0", mode="r")[:], np.asarray(prediction.data)
     )
     changed = {name for name, state in files_of(output).items() if before[name] != state}
     assert len(changed) == 3
-    assert {"s0/c/0/1/1/1", "s0/c/0/0/2/0"} < changed
+    assert {"image/s0/c/0/1/1/1", "image/s0/c/0/0/2/0"} < changed
 
 
 def test_resuming_nothing_begins(prediction: Any, tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_killed_and_resumed(stores: Path, tmp_path: Path) -> None:
     run = open_store(stores / "main").run("dist_valid_iso")
     raw = run.dataset("iso_val_b").copy("raw")
     expected = np.asarray(predict(run, 20, raw, roi=raw.roi, device="cpu").data)
-    written = zarr.open_array(output / "s0", mode="r")[:]
+    written = zarr.open_array(output / "image" / "s0", mode="r")[:]
     np.testing.assert_allclose(written, expected, atol=1e-6)
     assert not np.isnan(written).any()
     entries = [json.loads(line) for line in (output / JOURNAL).read_bytes().splitlines()[1:]]

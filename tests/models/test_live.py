@@ -13,6 +13,7 @@ from napari_dacapo.models import LivePrediction, predict
 from napari_dacapo.models.block_cache import BlockCache, block_cache
 from napari_dacapo.models.block_queue import BlockQueue
 from napari_dacapo.models.prediction import source_of
+from napari_dacapo.models.source import PredictionSource
 from napari_dacapo.models.tiling import Span, Tiling
 
 TIMEOUT = 60
@@ -40,7 +41,10 @@ class TestBlockQueue:
         order = drain(queue)
         assert order[0] == (1, 1)
         assert set(order[1:5]) == {(0, 1), (1, 0), (1, 2), (2, 1)}
-        assert queue.progress == (9, 9)
+        assert queue.progress == (0, 9)
+        queue.finish((1, 1))
+        queue.finish((1, 1))
+        assert queue.progress == (1, 9)
 
     def test_only_what_is_on_screen(self) -> None:
         queue = BlockQueue(tiling(40, 40, 40))
@@ -53,6 +57,7 @@ class TestBlockQueue:
         queue.look_at((5,), Span((0,), (50,)))
         assert queue.take() == (0,)
         queue.look_at((95,), Span((80,), (20,)))
+        queue.finish((0,))  # nobody asks for it any more
         assert queue.progress == (0, 2)
         assert drain(queue) == [(9,), (8,)]
 
@@ -170,6 +175,31 @@ class TestLivePrediction:
             assert live.wait(TIMEOUT)
             shown = np.asarray(live.volume.data)
         np.testing.assert_array_equal(shown, np.asarray(volume.data))
+
+    def test_several_blocks_at_once(self, volume: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As on a GPU, where the next block is read while one is computed."""
+        expected = np.asarray(volume.data)
+        block_cache.clear()
+        monkeypatch.setattr(PredictionSource, "blocks_at_once", 3)
+        np.testing.assert_array_equal(np.asarray(volume.data), expected)
+        block_cache.clear()
+        progress: list[Any] = []
+        with LivePrediction(volume, on_progress=lambda *counts: progress.append(counts)) as live:
+            live.predict_all()
+            assert live.wait(TIMEOUT)
+            np.testing.assert_array_equal(np.asarray(live.volume.data), expected)
+        assert progress == [(n, 27) for n in range(1, 28)]
+
+    def test_an_error_among_several_blocks_is_told_once(
+        self, kit: Any, volume: Any, tiny: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(PredictionSource, "blocks_at_once", 3)
+        kit.TinyRun(tiny.folder, seed=7)
+        errors: list[Exception] = []
+        with LivePrediction(volume, on_error=errors.append) as live:
+            live.predict_all()
+            assert live.wait(TIMEOUT)
+        assert len(errors) == 1
 
     def test_an_error_is_told_and_ends_the_request(self, kit: Any, volume: Any, tiny: Any) -> None:
         kit.TinyRun(tiny.folder, seed=7)  # the checkpoint is replaced

@@ -17,7 +17,6 @@ from napari_dacapo.models import predict
 from napari_dacapo.models.block_cache import block_cache, disk_folder
 from napari_dacapo.models.network import choose_device
 from napari_dacapo.models.prediction import explain, source_of
-from napari_dacapo.models.scaling import training_intensities
 from napari_dacapo.runs import open_store
 from napari_dacapo.store.configs import AffinitiesTaskConfig
 
@@ -261,7 +260,7 @@ def test_intensities(kit: Any, tiny: Any) -> None:
         expected = tiny.network(torch.from_numpy(scaled)[None, None])[0].numpy()
     volume = predict(tiny, 1, raw, intensities=(10, 210))
     np.testing.assert_array_equal(np.asarray(volume.data), expected)
-    assert explain(volume)["intensities"] == [10, 210]
+    assert explain(volume)["intensities"] == [[10, 210]]
     as_is = predict(tiny, 1, raw, intensities=None)
     assert np.abs(np.asarray(as_is.data) - expected).max() > 0.1
     with pytest.raises(PredictionError, match="same for 0 and for 1"):
@@ -278,19 +277,6 @@ def test_integers_are_scaled_as_in_training(stores: Path) -> None:
     assert any("0 is seen as 0 and 255 as 1" in note for note in volume.notes)
     stored = run.prediction("iso0_val_a", 60)
     np.testing.assert_allclose(np.asarray(volume.data), np.asarray(stored.data), atol=5e-6)
-
-
-@pytest.mark.parametrize(
-    ("store", "run", "expected"),
-    [
-        ("pypi-0.3.5", "dist_same_iso0", (0.0, 255.0)),
-        ("pypi-0.3.5", "simple_split", (0.0, 255.0)),
-        ("main", "dist_aniso", (0.0, 255.0)),
-    ],
-)
-def test_training_intensities(stores: Path, store: str, run: str, expected: Any) -> None:
-    config = open_store(stores / store).run(run).config
-    assert training_intensities(config.datasplit_config, "uint8") == expected
 
 
 def test_nan_weights_are_said(kit: Any, tmp_path: Path) -> None:
@@ -328,36 +314,6 @@ def test_a_checkpoint_replaced_meanwhile(kit: Any, tmp_path: Path, tiny: Any) ->
     volume = predict(tiny, 1, kit.make_raw((12, 12, 12)))
     kit.TinyRun(tiny.folder, seed=5)
     with pytest.raises(PredictionError, match="is not the file that it was"):
-        np.asarray(volume.data)
-
-
-def test_not_enough_memory_halves_the_block(
-    kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from napari_dacapo.models import network
-
-    forward = network.Network._forward
-    sizes = []
-
-    def limited(self: Any, x: torch.Tensor) -> torch.Tensor:
-        if x.numel() > limit:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        sizes.append(x.numel())
-        return forward(self, x)
-
-    monkeypatch.setattr(network.Network, "_forward", limited)
-    run = kit.TinyRun(tmp_path, kit.unet(padding="valid", input_shape=(40, 40, 40)))
-    raw = kit.make_raw((40, 40, 40))
-    limit = 40**3 // 3
-    volume = predict(run, 1, raw)
-    np.testing.assert_allclose(np.asarray(volume.data), run_whole(run.network, raw), atol=1e-6)
-    assert len(sizes) > 2
-    assert max(sizes) <= limit
-    assert source_of(volume).network.load().splits > 0
-
-    block_cache.clear()
-    limit = 100
-    with pytest.raises(PredictionError, match="not enough memory on cpu for the smallest block"):
         np.asarray(volume.data)
 
 

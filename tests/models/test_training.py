@@ -271,7 +271,7 @@ class TestOptimizerStates:
             lambda s: s.pop("state"),
             lambda s: s.update(param_groups=3),
             lambda s: s["param_groups"][0].update(params=[0]),
-            lambda s: s["state"].update({99: s["state"][0]}),
+            lambda s: s["state"].update({99: dict(s["state"][0])}),
             lambda s: s["state"][0].update(exp_avg=torch.ones(7, 7)),
             lambda s: s["state"].update({0: 5}),
         ],

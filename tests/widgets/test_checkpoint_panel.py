@@ -258,7 +258,7 @@ class TestPredicting:
             page.deleteLater()
         assert live._live is None
         for thread in threading.enumerate():
-            if thread.name.startswith("napari-dacapo"):
+            if thread.name.startswith("napari-dacapo live prediction"):
                 thread.join(60)
                 assert not thread.is_alive()
 

@@ -14,6 +14,7 @@ from napari_dacapo.errors import NapariDacapoError
 
 if TYPE_CHECKING:
     from napari_dacapo.runs import Run
+    from napari_dacapo.volumes import Volume
 
 __all__ = ["demo", "open_run"]
 
@@ -31,7 +32,10 @@ ScreenshotOption = Annotated[
 
 def open_run(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="Name or folder of a run.")
+        str | None,
+        typer.Argument(
+            metavar="RUN", help="Name or folder of a run, or an OME-Zarr that predict wrote."
+        ),
     ] = None,
     store: StoreOption = None,
     dataset: Annotated[
@@ -78,6 +82,7 @@ def open_run(
       napari-dacapo open /nrs/lab/dacapo/mito_distance --iteration 1500
       napari-dacapo open my_run --path-map /nrs/lab=/mnt/lab --path-map /groups=/mnt/groups
       napari-dacapo open my_run --screenshot my_run.png
+      napari-dacapo open predicted.zarr
       napari-dacapo open --link 'https://…/#!…' --store /nrs/lab/dacapo
     """
     from napari_dacapo.runs.selection import volumes_asked_for
@@ -92,6 +97,12 @@ def open_run(
         raise typer.BadParameter("--segmentation is stored or computed.")
     source: Literal["stored", "computed"] | None = segmentation  # type: ignore[assignment]
     _check_picture(screenshot)
+    if store is None and (volumes := _written(run)) is not None:
+        if (dataset, iteration, parameters, segmentation) != (None,) * 4:
+            raise typer.BadParameter(f"{run} is a prediction: there is nothing to choose.")
+        need_screen(for_picture=screenshot is not None)
+        _show_volumes(volumes, screenshot)
+        return
     found = find_run(run, store, path_map)
     # What is not there is said before a window opens.
     volumes_asked_for(found, dataset, iteration, parameters, source)
@@ -125,6 +136,21 @@ def demo(
     folder = unpack_sample(sample)
     need_screen(for_picture=screenshot is not None, more=more)
     _show(find_run(str(folder), None), None, None, None, None, screenshot)
+
+
+def _written(path: str) -> list[Volume] | None:
+    """Return what ``predict`` wrote into a folder; None if it is another one, or none."""
+    from napari_dacapo.viewers.written import is_written, open_written
+
+    return open_written(Path(path)) if is_written(Path(path)) else None
+
+
+def _show_volumes(volumes: list[Volume], screenshot: Path | None) -> None:
+    from napari_dacapo.cli.window import show_volumes
+
+    show_volumes(volumes, screenshot=screenshot)
+    if screenshot is not None:
+        print_line(f"Saved {screenshot.absolute()}")
 
 
 def _open_link(

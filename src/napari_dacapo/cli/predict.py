@@ -56,7 +56,7 @@ def predict(
         typer.Option(
             metavar="LOW:HIGH|none",
             help="Values of raw that the network sees as 0 and 1. Default: integers are scaled "
-            "as in training, floats are taken as they are.",
+            "as in training, floats are taken as they are; what was done is said.",
         ),
     ] = None,
     voxel_size: Annotated[
@@ -71,7 +71,8 @@ def predict(
         str,
         typer.Option(
             metavar="N|auto",
-            help="Voxels by which blocks overlap; auto removes the seams of networks that pad.",
+            help="Voxels by which blocks overlap; auto removes the seams of networks that pad, and "
+            "blends the blocks of networks with attention.",
         ),
     ] = "0",
     segment: Annotated[

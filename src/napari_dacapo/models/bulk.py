@@ -12,7 +12,7 @@ from napari_dacapo.errors import PredictionError
 from napari_dacapo.models.engines import on_cluster, on_threads
 from napari_dacapo.models.journal import Journal
 from napari_dacapo.models.network import choose_device
-from napari_dacapo.models.ome_output import Image, plan_image, write_json
+from napari_dacapo.models.ome_output import Image, plan_image, write_group
 from napari_dacapo.models.prediction import explain, source_of
 from napari_dacapo.models.source import PredictionSource, assemble
 from napari_dacapo.models.torch_threads import several_network_threads
@@ -167,14 +167,7 @@ class _Bulk:
         volume = post_process(written, self._source.network.task, parameters)
         folder = image.path / "labels" / SEGMENTATION
         labels = plan_image(folder, volume, self._source.tiling.stride)
-        write_json(
-            image.path / "labels" / "zarr.json",
-            {
-                "zarr_format": 3,
-                "node_type": "group",
-                "attributes": {"ome": {"version": "0.5", "labels": [SEGMENTATION]}},
-            },
-        )
+        write_group(image.path / "labels", {"ome": {"version": "0.5", "labels": [SEGMENTATION]}})
         attributes = {
             **attributes,
             "parameters": volume.identity.parameters,

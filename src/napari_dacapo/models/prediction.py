@@ -86,14 +86,19 @@ def predict(
         Voxels by which tiles reach into each other on each side, to be cut
         off again. Networks that pad with zeros (``padding="same"``) see those
         zeros at the border of each tile, which shows as seams; "auto" is as
-        much as removes them. DaCapo has none. Other networks do not need it.
+        much as removes them. What networks with attention give depends on the
+        whole tile, so theirs are blended over the overlap, which leaves no
+        steps, but does not give what one large tile would. DaCapo has no
+        overlap. Other networks do not need it, but for some that raise the
+        resolution, whose tiles it puts whole steps of pooling apart.
     cache : {"memory", "disk"}
         Whether finished blocks are kept on disk as well, in the user's cache
         folder.
     intensities : (float, float), "auto" or None
         The values of raw that the network is to see as 0 and as 1. "auto"
-        scales integers as training did and takes floats as they are; None
-        takes all as they are.
+        takes raw of the run's own datasets as it is, scales other raw as
+        training did if it is integers, and takes floats as they are, which is
+        said if training scaled; None takes all as they are.
     input_shape : sequence of int, optional
         Voxels that the network takes at once, if not those of DaCapo's
         validations. Larger blocks are faster, and need more memory.
@@ -120,10 +125,10 @@ def predict(
     choose_device(device)
     check_axes(run.name, model, raw)
     notes = _weight_notes(weights)
+    # By what raw is on disk: resampling makes floats of integers.
+    ranges, scaled = intensities_for(config, raw, intensities)
     raw, resampled = at_voxel_size(raw, run.input_voxel_size)
-    notes += resampled
-    intensities, scaled = intensities_for(config, raw, intensities)
-    notes += scaled
+    notes += [*resampled, *scaled]
 
     tiling = tiling_for(model, raw, roi, overlap, input_shape)
     notes += seam_notes(model, raw, tiling)
@@ -133,7 +138,7 @@ def predict(
     spec = NetworkSpec(
         weights.path, weights.sha256, config.architecture_config, config.task_config, device, half
     )
-    blocks = RawBlocks(raw.data, raw.channel_axis is not None, intensities)
+    blocks = RawBlocks(raw.data, raw.channel_axis is not None, ranges)
     name = _name(spec, raw, blocks, tiling)
     source = PredictionSource(spec, blocks, tiling, model.num_out_channels, name, cache == "disk")
     return _volume(run, iteration, raw, model, source, notes)
@@ -217,6 +222,7 @@ def explain(volume: Volume) -> dict[str, Any]:
     source = source_of(volume)
     return {
         "run": volume.identity.run,
+        "dataset": volume.identity.dataset,
         "iteration": volume.identity.iteration,
         "checkpoint": str(source.network.path),
         "checkpoint_sha256": source.network.sha256,
@@ -225,7 +231,11 @@ def explain(volume: Volume) -> dict[str, Any]:
         "input_shape": list(source.tiling.input_shape),
         "output_shape": list(source.tiling.stride),
         "overlap": list(source.tiling.trim),
-        "intensities": source.raw.intensities and list(source.raw.intensities),
+        "blend": list(source.tiling.blend),
+        "intensities": [list(ends) for ends in source.raw.intensities],
         "half": source.network.half,
+        "channel_names": list(volume.channel_names),
+        "class_names": {str(value): name for value, name in volume.class_names.items()},
+        "value_range": None if volume.value_range is None else list(volume.value_range),
         "notes": list(volume.notes),
     }

@@ -27,12 +27,28 @@ def fresh_model(config: RunConfig) -> Model:
     Raises
     ------
     UnsupportedError, CheckpointError
-        If the network cannot be built from its config.
+        If the network cannot be built from its config, or not in this
+        computer's memory.
     """
     # DaCapo's main moved these from the trainer to the run, and renamed the parameters.
     is_main = config.learning_rate is not None or config.batch_size is not None
     dialect: Dialect = "main" if is_main else "0.3.5"
+    with torch.device("meta"):
+        twin = build_model(config.architecture_config, config.task_config, dialect=dialect)
+    _check_memory(sum(tensor.nbytes for tensor in twin.state_dict().values()))
     return build_model(config.architecture_config, config.task_config, dialect=dialect)
+
+
+def _check_memory(n_bytes: int) -> None:
+    import psutil
+
+    free = psutil.virtual_memory().available
+    if n_bytes > free:
+        raise CheckpointError(
+            f"The network needs {n_bytes / 2**30:.0f} GiB of memory, but {free / 2**30:.0f} GiB "
+            "are free.",
+            todo="Is its config right?",
+        )
 
 
 def radam(model: Model, learning_rate: float | None) -> torch.optim.Optimizer:

@@ -197,7 +197,10 @@ class CheckpointPanel(QWidget):
             return
         if facts.name != self._run_name:
             self._run_name, self._iteration = facts.name, None
-        self.options.set_pads(getattr(run.architecture, "padding", "") == "same")
+        self.options.set_seams(
+            pads=getattr(run.architecture, "padding", "") == "same",
+            attention=bool(getattr(run.architecture, "use_attention", False)),
+        )
         self._update_checkpoints()
         self._update_sources()
         self._find_devices()
