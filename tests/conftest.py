@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # Slow machines are no reason to fail, and a build does not fail by chance. New examples are found
 # with NAPARI_DACAPO_EXPLORE=1.
@@ -79,6 +79,23 @@ def _isolated_user(
     monkeypatch.setenv("NAPARI_CONFIG", str(home / "settings.yaml"))
     for name in FORGOTTEN:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def own_preferences(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Keep the preferences of each test in a file of its own.
+
+    napari reads where they are once, when it is imported.
+    """
+    from napari import settings
+
+    folder = tmp_path_factory.mktemp("preferences")
+    monkeypatch.setattr(settings, "_CFG_PATH", str(folder / "settings.yaml"))
+    settings._clear_plugin_settings_cache()
+    yield
+    settings._clear_plugin_settings_cache()
 
 
 def make_zarr(path: Path, data: np.ndarray, **options: Any) -> Path:

@@ -23,8 +23,8 @@ LAYERS = (
     {"volumes"},
     {"models", "analysis"},
     {"runs"},
-    {"viewers"},
-    {"widgets", "preferences", "reader", "view", "commands", "cli"},
+    {"viewers", "preferences"},
+    {"widgets", "reader", "view", "commands", "cli"},
 )
 LAYER = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

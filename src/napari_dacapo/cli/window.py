@@ -83,14 +83,14 @@ def show_link(volumes: list[Volume], view: ViewState, *, screenshot: Path | None
     Parameters
     ----------
     volumes, view
-        As :func:`napari_dacapo.viewers.links.read_linked` gives them.
+        As :func:`napari_dacapo.viewers.linked.read_linked` gives them.
     screenshot : Path, optional
         Where to save a picture of the window; the window is closed then.
     """
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_dacapo.viewers.links import show_linked
+    from napari_dacapo.viewers.linked import show_linked
 
     viewer = new_window()
     try:

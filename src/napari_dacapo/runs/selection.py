@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError
+from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError, SelectionError
 from napari_dacapo.runs.best import find_best
 from napari_dacapo.runs.parameters import find_parameters
 from napari_dacapo.runs.score_table import order_parameters
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_dacapo.runs.run import Run
     from napari_dacapo.volumes import Volume
 
-__all__ = ["Selection", "select_volumes", "volumes_to_show"]
+__all__ = ["Selection", "select_volumes", "volumes_asked_for", "volumes_to_show"]
 
 # Reading all of a mask to find out whether it is empty must not take long.
 _MAX_READ_BYTES = 64 * 2**20
@@ -103,6 +103,65 @@ def volumes_to_show(
     if not chosen.volumes:
         raise ArrayNotFoundError(
             f"Run {run.name} has nothing to show.", todo=" ".join(chosen.missing)
+        )
+    return chosen
+
+
+def volumes_asked_for(
+    run: Run,
+    dataset: str | None = None,
+    iteration: int | None = None,
+    parameters: str | None = None,
+    segmentation: Literal["stored", "computed"] | None = None,
+    *,
+    prefer_stored: bool = False,
+) -> Selection:
+    """Choose volumes as :func:`volumes_to_show` does; all that is asked for must be there.
+
+    Parameters
+    ----------
+    run, dataset, iteration, parameters, segmentation
+        As for :meth:`napari_dacapo.runs.Run.volumes`.
+    prefer_stored : bool
+        Whether parameters that are stored are taken as they are stored, be it
+        an empty segmentation.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        If there is nothing to show; says why.
+    SelectionError
+        If the dataset, the iteration, the parameters, or a segmentation of
+        them are not there; says what there is.
+    """
+    iterations = run.validations.iterations
+    if iteration is not None and iteration not in iterations:
+        raise SelectionError(
+            f"Run {run.name} was not validated at iteration {iteration}.",
+            todo=f"Validated iterations: {', '.join(map(str, iterations)) or 'none'}.",
+        )
+    name = run.dataset(dataset).name
+    asked = (iteration, parameters, segmentation)
+    if run.dataset(dataset).split == "train" and asked != (None,) * 3:
+        raise SelectionError(
+            f"Run {run.name} predicts nothing of its training dataset {name}.",
+            todo="Leave out iteration, parameters and segmentation, or name a validation dataset.",
+        )
+    if prefer_stored and parameters is not None and segmentation is None:
+        at = _last_iteration(run, name) if iteration is None else iteration
+        stored = () if at is None else run.validations.outputs(at, name)
+        if at is not None and find_parameters(run, name, at, parameters) in stored:
+            segmentation = "stored"
+    chosen = volumes_to_show(run, dataset, iteration, parameters, segmentation)
+    roles = {volume.role for volume in chosen.volumes}
+    if asked[1:] != (None, None) and "segmentation" not in roles:
+        raise SelectionError(
+            f"Run {run.name} has no such segmentation.", todo=" ".join(chosen.missing)
+        )
+    if iteration is not None and not roles & {"prediction", "segmentation"}:
+        raise SelectionError(
+            f"Run {run.name} has nothing of dataset {name} at iteration {iteration}.",
+            todo=" ".join(chosen.missing),
         )
     return chosen
 
