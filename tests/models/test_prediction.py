@@ -331,6 +331,12 @@ def test_half_precision_is_for_gpus(kit: Any, tiny: Any) -> None:
     assert np.isfinite(np.asarray(volume.data)).all()
 
 
+@pytest.mark.skipif(choose_device() != "cpu", reason="this machine has a GPU")
+def test_half_precision_where_there_is_no_gpu_to_choose(kit: Any, tiny: Any) -> None:
+    notes = predict(tiny, 1, kit.make_raw((12, 12, 12)), half=True).notes
+    assert any("Half precision is for GPUs" in note for note in notes)
+
+
 def test_names_change_with_the_contents(kit: Any, tiny: Any, tmp_path: Path) -> None:
     raw = kit.make_raw((24, 24, 24))
     first = predict(tiny, 1, raw)

@@ -58,6 +58,7 @@ def predict(
     cache: Literal["memory", "disk"] = "memory",
     intensities: tuple[float, float] | Literal["auto"] | None = "auto",
     input_shape: Sequence[int] | None = None,
+    remote: bool = False,
 ) -> Volume:
     """Return the prediction of a checkpoint on a raw volume, computed where it is looked at.
 
@@ -102,6 +103,9 @@ def predict(
     input_shape : sequence of int, optional
         Voxels that the network takes at once, if not those of DaCapo's
         validations. Larger blocks are faster, and need more memory.
+    remote : bool
+        Whether the network will run on other machines, as with a scheduler of
+        :func:`predict_to_zarr`: then only they are asked for the device.
 
     Returns
     -------
@@ -122,7 +126,8 @@ def predict(
     config = run.config
     weights = load_checkpoint(run.checkpoint_path(iteration))
     model = empty_model(config.architecture_config, config.task_config, weights)
-    choose_device(device)
+    # Only the workers of a cluster know which device "auto" is there.
+    chosen = device if remote else choose_device(device)
     check_axes(run.name, model, raw)
     notes = _weight_notes(weights)
     # By what raw is on disk: resampling makes floats of integers.
@@ -132,7 +137,7 @@ def predict(
 
     tiling = tiling_for(model, raw, roi, overlap, input_shape)
     notes += seam_notes(model, raw, tiling)
-    if half and device == "cpu":
+    if half and chosen == "cpu":
         notes.append("Half precision is for GPUs; this ran in single precision.")
 
     spec = NetworkSpec(
