@@ -19,6 +19,7 @@ from napari_dacapo.models.network import choose_device
 from napari_dacapo.models.prediction import explain, source_of
 from napari_dacapo.runs import open_store
 from napari_dacapo.store.configs import AffinitiesTaskConfig
+from napari_dacapo.volumes.any_array import as_volume
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -385,6 +386,29 @@ def test_blocks_on_disk(kit: Any, tiny: Any) -> None:
     block_cache.clear()
     files[1].write_bytes(files[1].read_bytes()[:50])
     np.testing.assert_array_equal(np.asarray(volume.data), first)
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 12, 12), (2, 8, 12, 12), (1, 10**6, 10**6, 10**6)])
+def test_blocks_on_disk_of_another_shape(kit: Any, tiny: Any, shape: tuple[int, ...]) -> None:
+    volume = predict(tiny, 1, kit.make_raw((20, 12, 12)), cache="disk")
+    first = np.asarray(volume.data)
+    file = sorted(disk_folder().rglob("*.npy"))[1]
+    with file.open("wb") as damaged:
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(damaged, header)
+        damaged.write(bytes(4 * min(np.prod(shape), 2000)))
+    block_cache.clear()
+    np.testing.assert_array_equal(np.asarray(volume.data), first)
+    # What was computed again replaces it.
+    assert np.load(file).shape == (1, 8, 12, 12)
+
+
+def test_blocks_of_arrays_in_memory_are_not_kept_on_disk(kit: Any, tiny: Any) -> None:
+    elements = np.random.default_rng(0).random((12, 12, 12), np.float32)
+    volume = predict(tiny, 1, as_volume(elements, "mine", voxel_size=(8, 8, 8)), cache="disk")
+    assert any("not kept on disk" in note for note in volume.notes)
+    np.asarray(volume.data)
+    assert not list(disk_folder().rglob("*.npy"))
 
 
 def test_affinities_are_between_0_and_1(kit: Any, tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ class _FinishedBlocks:
         return self.source.chunks
 
     def read(self, index: tuple[int | slice, ...]) -> NDArray[np.float32]:
-        return assemble(self.source.tiling, self.shape, index, self.source.peek)
+        source = self.source
+        return assemble(source.tiling, self.shape, index, source.peek, source.finished)
 
 
 class LivePrediction:

@@ -11,6 +11,7 @@ from napari_dacapo.models.network import NetworkSpec, choose_device, empty_model
 from napari_dacapo.models.raw_input import at_voxel_size, check_axes, intensities_for
 from napari_dacapo.models.source import PredictionSource, RawBlocks
 from napari_dacapo.volumes import Identity, Volume
+from napari_dacapo.volumes.object_source import is_held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +95,8 @@ def predict(
         resolution, whose tiles it puts whole steps of pooling apart.
     cache : {"memory", "disk"}
         Whether finished blocks are kept on disk as well, in the user's cache
-        folder.
+        folder; not those of arrays in memory, which have no name by which
+        another process could find them.
     intensities : (float, float), "auto" or None
         The values of raw that the network is to see as 0 and as 1. "auto"
         takes raw of the run's own datasets as it is, scales other raw as
@@ -132,6 +134,13 @@ def predict(
     notes = _weight_notes(weights)
     # By what raw is on disk: resampling makes floats of integers.
     ranges, scaled = intensities_for(config, raw, intensities)
+    disk = cache == "disk"
+    if disk and is_held(raw.data):
+        disk = False
+        notes.append(
+            "Blocks were not kept on disk: raw is an array in memory, of which they would never "
+            "be found again."
+        )
     raw, resampled = at_voxel_size(raw, run.input_voxel_size)
     notes += [*resampled, *scaled]
 
@@ -145,7 +154,7 @@ def predict(
     )
     blocks = RawBlocks(raw.data, raw.channel_axis is not None, ranges)
     name = _name(spec, raw, blocks, tiling)
-    source = PredictionSource(spec, blocks, tiling, model.num_out_channels, name, cache == "disk")
+    source = PredictionSource(spec, blocks, tiling, model.num_out_channels, name, disk)
     return _volume(run, iteration, raw, model, source, notes)
 
 

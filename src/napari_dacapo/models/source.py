@@ -12,7 +12,7 @@ from napari_dacapo.models.block_cache import block_cache
 from napari_dacapo.models.tiling import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
 
     import dask.array as da
@@ -160,11 +160,20 @@ class PredictionSource:
 
     def block(self, index: Index) -> NDArray[np.float32]:
         """Return one tile, cut to the prediction's end; from the cache if it is there."""
-        return block_cache.get((self.name, index), lambda: self.compute(index), disk=self.disk)
+        shape = (self.n_channels, *self.tiling.output(index).shape)
+        disk = shape if self.disk else None
+        return block_cache.get((self.name, index), lambda: self.compute(index), disk=disk)
 
     def peek(self, index: Index) -> NDArray[np.float32] | None:
         """Return one tile if it is in memory."""
         return block_cache.peek((self.name, index))
+
+    def finished(self, region: Span) -> Iterator[Index]:
+        """Go through the tiles in memory that a box of the prediction touches, in no order."""
+        ranges = self.tiling.ranges(region)
+        for index in block_cache.places(self.name):
+            if all(i in among for i, among in zip(index, ranges, strict=True)):
+                yield index
 
     def compute(self, index: Index, threads: Executor | None = None) -> NDArray[np.float32]:
         """Compute one tile, past the cache of finished ones.
@@ -225,6 +234,7 @@ def assemble(
     shape: Sequence[int],
     index: Sequence[int | slice],
     block: Callable[[Index], NDArray[np.float32] | None],
+    places: Callable[[Span], Iterable[Index]] | None = None,
 ) -> NDArray[np.float32]:
     """Put a part of a prediction together from the tiles that it touches.
 
@@ -238,6 +248,8 @@ def assemble(
         The part: one entry per axis, within bounds, steps positive.
     block : callable
         Gives a tile, or None for one that is not there, which becomes NaN.
+    places : callable, optional
+        Says which tiles of a box are to be asked for; default: all.
     """
     full = [
         slice(entry, entry + 1, 1) if isinstance(entry, int) else slice(*entry.indices(n))
@@ -250,7 +262,7 @@ def assemble(
     )
     n_channels = len(range(channels.start, channels.stop, channels.step))
     elements = np.full((n_channels, *box.shape), np.nan, np.float32)
-    for place in tiling.within(box):
+    for place in (places or tiling.within)(box):
         tile = block(place)
         if tile is None:
             continue
