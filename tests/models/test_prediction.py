@@ -122,7 +122,7 @@ def test_context_and_zeros_around_raw(kit: Any, tmp_path: Path) -> None:
         # Grown to whole voxels.
         (((81, 87, 96), (8, 1, 0.5)), (80, 80, 96), (2, 1, 1)),
         # Beyond raw on both sides.
-        (((40, 80, 80), (400, 8, 8)), (40, 80, 80), (50, 1, 1)),
+        (((40, 80, 80), (280, 8, 8)), (40, 80, 80), (35, 1, 1)),
     ],
 )
 def test_roi(kit: Any, tiny: Any, roi: Any, offset: Any, shape: Any) -> None:
@@ -145,6 +145,22 @@ def test_roi(kit: Any, tiny: Any, roi: Any, offset: Any, shape: Any) -> None:
 def test_impossible_rois(kit: Any, tiny: Any, roi: Any, reason: str) -> None:
     with pytest.raises(PredictionError, match=reason):
         predict(tiny, 1, kit.make_raw((20, 20, 20)), roi=roi)
+
+
+@pytest.mark.parametrize("far", [1e7, 1e300, 1e308])
+def test_a_roi_far_beyond_raw_is_cut(kit: Any, tiny: Any, far: float) -> None:
+    raw = kit.make_raw((20, 20, 20), offset=800)
+    volume = predict(tiny, 1, raw, roi=((880, -far, 800), (80, 1.79e308, far)))
+    assert any("beyond raw" in note for note in volume.notes)
+    # A block has 12 voxels of 8 nm.
+    assert volume.offset == (880, 800 - 96, 800)
+    assert volume.spatial_shape[0] == 10
+    assert volume.spatial_shape[2] == 20 + 12
+    assert volume.spatial_shape[1] <= 20 + 24
+    assert np.isfinite(np.asarray(volume.data)).all()
+    near = predict(tiny, 1, raw, roi=((800 - 80, 800, 800), (320, 160, 160)))
+    assert near.spatial_shape == (40, 20, 20)
+    assert not any("beyond raw" in note for note in near.notes)
 
 
 def test_raw_smaller_than_the_context(kit: Any, tmp_path: Path) -> None:

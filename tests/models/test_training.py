@@ -274,15 +274,30 @@ class TestOptimizerStates:
             lambda s: s["state"].update({99: dict(s["state"][0])}),
             lambda s: s["state"][0].update(exp_avg=torch.ones(7, 7)),
             lambda s: s["state"].update({0: 5}),
+            lambda s: s["state"][0].update(step="x"),
+            lambda s: s["state"][0].update(step=torch.ones(2)),
+            lambda s: s["state"][0].update(exp_avg=torch.ones(1)),
+            lambda s: s["param_groups"][0].update(params=["a"] * len(s["param_groups"][0])),
         ],
     )
     def test_states_that_make_no_sense(self, kit: Any, tmp_path: Path, change: Any) -> None:
         weights = self.weights(kit, tmp_path, change)
         model = build_model(kit.unet(), kit.distance())
         before = {key: value.clone() for key, value in model.state_dict().items()}
+        optimizer = radam(model, 0.1)
         with pytest.raises(CheckpointError, match="optimizer's state"):
-            resume(model, radam(model, 0.1), weights)
+            resume(model, optimizer, weights)
+        assert optimizer.state == {}
+        assert (
+            optimizer.state_dict()["param_groups"] == radam(model, 0.1).state_dict()["param_groups"]
+        )
         assert all(torch.equal(before[key], v) for key, v in model.state_dict().items())
+
+    def test_an_optimizer_that_is_no_state(self, kit: Any, tmp_path: Path) -> None:
+        model = build_model(kit.unet(), kit.distance())
+        torch.save({"model": model.state_dict(), "optimizer": [1, 2]}, tmp_path / "1")
+        with pytest.raises(CheckpointError, match="its optimizer is no state but list"):
+            load_checkpoint(tmp_path / "1")
 
     def test_no_state_at_all(self, kit: Any, tmp_path: Path) -> None:
         model = build_model(kit.unet(), kit.distance())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from napari_dacapo.errors import PredictionError
 from napari_dacapo.models.checkpoints import load_checkpoint
-from napari_dacapo.models.layout import seam_notes, tiling_for
+from napari_dacapo.models.layout import roi_notes, seam_notes, tiling_for
 from napari_dacapo.models.network import NetworkSpec, choose_device, empty_model
 from napari_dacapo.models.raw_input import at_voxel_size, check_axes, intensities_for
 from napari_dacapo.models.source import PredictionSource, RawBlocks
@@ -77,9 +77,10 @@ def predict(
         its voxel size is not the one that the network was trained at, it is
         resampled, also lazily.
     roi : (offset, size), optional
-        What to predict, in nm; grown to whole voxels of raw. Tiles begin at
-        its begin. Default: raw as far as there is context around it. Where
-        context lies outside of raw, the network sees zeros.
+        What to predict, in nm; grown to whole voxels of raw, and cut where it
+        is further than a block from raw. Tiles begin at its begin. Default:
+        raw as far as there is context around it. Where context lies outside
+        of raw, the network sees zeros.
     device : {"auto", "cpu", "cuda", "cuda:N", "mps"}
         Where to run.
     half : bool
@@ -145,7 +146,7 @@ def predict(
     notes += [*resampled, *scaled]
 
     tiling = tiling_for(model, raw, roi, overlap, input_shape)
-    notes += seam_notes(model, raw, tiling)
+    notes += [*roi_notes(raw, roi, tiling), *seam_notes(model, raw, tiling)]
     if half and chosen == "cpu":
         notes.append("Half precision is for GPUs; this ran in single precision.")
 
