@@ -140,6 +140,24 @@ def test_starts_that_cannot_be(stores: Path, start: Any, error: Any, reason: str
     assert run.row().name == "dist_same_iso0_resumed"
 
 
+@pytest.mark.parametrize("name", ["ds_val/voi.json", "voi.json"])
+def test_a_start_from_the_best_by_a_criterion(stores: Path, tmp_path: Path, name: str) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(stores / "pypi-0.3.5", store)
+    marker = store / "dist_same_iso0" / "checkpoints" / name
+    marker.parent.mkdir(exist_ok=True)
+    marker.write_text('{"iteration": 60}')
+    run = open_store(store).run("dist_same_iso0")
+    weights = run.weights_store.retrieve_start("dist_same_iso0", "voi")
+    assert weights.path == run.checkpoint_path(60)
+
+
+def test_a_start_config_that_is_none(stores: Path) -> None:
+    run = started(stores, structure(BaseStartConfig, "hello"))
+    with pytest.raises(UnsupportedError, match=r"start_config of run .* cannot be used: "):
+        _ = run.model
+
+
 def test_a_start_does_not_leave_the_store(stores: Path) -> None:
     run = started(stores, StartConfig(run="dist_same_iso0", criterion="../../../secret"))
     with pytest.raises(Exception, match=r"\.\."):
