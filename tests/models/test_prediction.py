@@ -19,6 +19,7 @@ from napari_dacapo.models.network import choose_device
 from napari_dacapo.models.prediction import explain, source_of
 from napari_dacapo.runs import open_store
 from napari_dacapo.store.configs import AffinitiesTaskConfig
+from napari_dacapo.volumes.any_array import as_volume
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,7 +122,7 @@ def test_context_and_zeros_around_raw(kit: Any, tmp_path: Path) -> None:
         # Grown to whole voxels.
         (((81, 87, 96), (8, 1, 0.5)), (80, 80, 96), (2, 1, 1)),
         # Beyond raw on both sides.
-        (((40, 80, 80), (400, 8, 8)), (40, 80, 80), (50, 1, 1)),
+        (((40, 80, 80), (280, 8, 8)), (40, 80, 80), (35, 1, 1)),
     ],
 )
 def test_roi(kit: Any, tiny: Any, roi: Any, offset: Any, shape: Any) -> None:
@@ -144,6 +145,22 @@ def test_roi(kit: Any, tiny: Any, roi: Any, offset: Any, shape: Any) -> None:
 def test_impossible_rois(kit: Any, tiny: Any, roi: Any, reason: str) -> None:
     with pytest.raises(PredictionError, match=reason):
         predict(tiny, 1, kit.make_raw((20, 20, 20)), roi=roi)
+
+
+@pytest.mark.parametrize("far", [1e7, 1e300, 1e308])
+def test_a_roi_far_beyond_raw_is_cut(kit: Any, tiny: Any, far: float) -> None:
+    raw = kit.make_raw((20, 20, 20), offset=800)
+    volume = predict(tiny, 1, raw, roi=((880, -far, 800), (80, 1.79e308, far)))
+    assert any("beyond raw" in note for note in volume.notes)
+    # A block has 12 voxels of 8 nm.
+    assert volume.offset == (880, 800 - 96, 800)
+    assert volume.spatial_shape[0] == 10
+    assert volume.spatial_shape[2] == 20 + 12
+    assert volume.spatial_shape[1] <= 20 + 24
+    assert np.isfinite(np.asarray(volume.data)).all()
+    near = predict(tiny, 1, raw, roi=((800 - 80, 800, 800), (320, 160, 160)))
+    assert near.spatial_shape == (40, 20, 20)
+    assert not any("beyond raw" in note for note in near.notes)
 
 
 def test_raw_smaller_than_the_context(kit: Any, tmp_path: Path) -> None:
@@ -331,6 +348,12 @@ def test_half_precision_is_for_gpus(kit: Any, tiny: Any) -> None:
     assert np.isfinite(np.asarray(volume.data)).all()
 
 
+@pytest.mark.skipif(choose_device() != "cpu", reason="this machine has a GPU")
+def test_half_precision_where_there_is_no_gpu_to_choose(kit: Any, tiny: Any) -> None:
+    notes = predict(tiny, 1, kit.make_raw((12, 12, 12)), half=True).notes
+    assert any("Half precision is for GPUs" in note for note in notes)
+
+
 def test_names_change_with_the_contents(kit: Any, tiny: Any, tmp_path: Path) -> None:
     raw = kit.make_raw((24, 24, 24))
     first = predict(tiny, 1, raw)
@@ -379,6 +402,29 @@ def test_blocks_on_disk(kit: Any, tiny: Any) -> None:
     block_cache.clear()
     files[1].write_bytes(files[1].read_bytes()[:50])
     np.testing.assert_array_equal(np.asarray(volume.data), first)
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 12, 12), (2, 8, 12, 12), (1, 10**6, 10**6, 10**6)])
+def test_blocks_on_disk_of_another_shape(kit: Any, tiny: Any, shape: tuple[int, ...]) -> None:
+    volume = predict(tiny, 1, kit.make_raw((20, 12, 12)), cache="disk")
+    first = np.asarray(volume.data)
+    file = sorted(disk_folder().rglob("*.npy"))[1]
+    with file.open("wb") as damaged:
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(damaged, header)
+        damaged.write(bytes(4 * min(np.prod(shape), 2000)))
+    block_cache.clear()
+    np.testing.assert_array_equal(np.asarray(volume.data), first)
+    # What was computed again replaces it.
+    assert np.load(file).shape == (1, 8, 12, 12)
+
+
+def test_blocks_of_arrays_in_memory_are_not_kept_on_disk(kit: Any, tiny: Any) -> None:
+    elements = np.random.default_rng(0).random((12, 12, 12), np.float32)
+    volume = predict(tiny, 1, as_volume(elements, "mine", voxel_size=(8, 8, 8)), cache="disk")
+    assert any("not kept on disk" in note for note in volume.notes)
+    np.asarray(volume.data)
+    assert not list(disk_folder().rglob("*.npy"))
 
 
 def test_affinities_are_between_0_and_1(kit: Any, tmp_path: Path) -> None:

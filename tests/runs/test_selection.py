@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 import zarr
 
 from napari_dacapo.errors import NapariDacapoError, SelectionError
-from napari_dacapo.runs.selection import volumes_asked_for
+from napari_dacapo.runs import open_store
+from napari_dacapo.runs.selection import volumes_asked_for, volumes_to_show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from napari_dacapo.runs import Store
 
@@ -73,3 +76,20 @@ def test_a_training_dataset_has_raw_and_gt(open_real: Callable[..., Store]) -> N
     run = open_real("main").run("dist_aniso")
     roles = [volume.role for volume in volumes_asked_for(run, dataset="aniso_train").volumes]
     assert roles == ["raw", "gt"]
+
+
+@pytest.mark.parametrize("kind", ["WrappedArchitectureConfig", "ModelZooConfig", ""])
+def test_checkpoints_of_networks_of_others_cannot_predict(
+    stores: Path, tmp_path: Path, kind: str
+) -> None:
+    shutil.copytree(stores / "pypi-0.3.5", tmp_path / "store")
+    store = tmp_path / "store"
+    shutil.rmtree(store / "dist_same_iso0" / "validation.zarr")
+    config = store / "configs" / "runs" / "dist_same_iso0.yaml"
+    if kind:
+        text = config.read_text().replace("CNNectomeUNetConfig", kind)
+        config.write_text(text)
+    mapped = {"/nrs/demo/dacapo-data": str(stores / "data")}
+    chosen = volumes_to_show(open_store(store, path_map=mapped).run("dist_same_iso0"))
+    (said,) = (text for text in chosen.missing if "nothing is stored of dataset" in text)
+    assert ("can still predict" in said) == (kind == "")

@@ -276,9 +276,7 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("flood", FLOODS)
-def test_what_a_file_makes_is_held_to_its_size(
-    flood: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_file_makes_is_held_to_its_size(flood: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused before a file of any size costs more than this one."""
     # A quarter of everything, for tracing takes its time.
     monkeypatch.setattr(pickle_program, "_FREE_VALUES", 75_000)

@@ -146,9 +146,11 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Weights:
     if not isinstance(parts, Mapping) or "model" not in parts:
         raise _fail(path, "it has no entry 'model'.", "Choose a file of checkpoints/iterations.")
     optimizer = parts.get("optimizer")
+    if optimizer is not None and not isinstance(optimizer, Mapping):
+        raise _fail(path, f"its optimizer is no state but {type(optimizer).__name__}.")
     return Weights(
         model=_state_dict(parts["model"], path),
-        optimizer=dict(optimizer) if isinstance(optimizer, Mapping) else {},
+        optimizer=dict(optimizer or {}),
         sha256=sha256,
         path=path,
     )

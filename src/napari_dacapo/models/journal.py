@@ -54,6 +54,10 @@ class Journal:
         self._folder = folder
         self._path = folder / JOURNAL
         self.done: dict[Key, int] = {}
+        if folder.exists() and not folder.is_dir():
+            raise PredictionError(
+                f"{folder} is no folder.", todo="Choose another place.", path=folder
+            )
         if not resume and folder.exists() and any(folder.iterdir()):
             raise PredictionError(
                 f"{folder} exists and is not empty.",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_dacapo.models.build import Model
     from napari_dacapo.volumes import Volume
 
-__all__ = ["Roi", "seam_notes", "tiling_for"]
+__all__ = ["Roi", "roi_notes", "seam_notes", "tiling_for"]
 
 Roi = tuple["Sequence[float]", "Sequence[float]"]
 
@@ -110,10 +110,13 @@ def _roi(raw: Volume, roi: Roi | None, whole: Tiling) -> Span:
         raise PredictionError(f"The roi {roi} is empty or not finite.")
     begin: tuple[int, ...] = ()
     shape = ()
-    for o, s, raw_o, v in zip(offset, size, raw.offset, raw.voxel_size, strict=True):
-        first = math.floor((o - raw_o) / v + _TOLERANCE)
-        begin = (*begin, first)
-        shape = (*shape, max(1, math.ceil((o + s - raw_o) / v - _TOLERANCE) - first))
+    # Further than a block from raw, there is nothing but what the network makes of zeros.
+    limits = zip(raw.spatial_shape, whole.input_shape, strict=True)
+    for (first, end), (n, block) in zip(_asked(raw, roi), limits, strict=True):
+        lower = math.floor(min(max(first + _TOLERANCE, -block), n + block))
+        upper = math.ceil(max(min(end - _TOLERANCE, n + block), -block))
+        begin = (*begin, lower)
+        shape = (*shape, max(1, upper - lower))
     outside = any(
         b + n <= 0 or b >= total
         for b, n, total in zip(begin, shape, raw.spatial_shape, strict=True)
@@ -124,6 +127,25 @@ def _roi(raw: Volume, roi: Roi | None, whole: Tiling) -> Span:
             f"{raw.identity.label or 'raw'}, which lies at {raw.offset} nm."
         )
     return Span(begin, shape)
+
+
+def _asked(raw: Volume, roi: Roi) -> list[tuple[float, float]]:
+    """Return where a ROI begins and ends along each axis, in voxels of raw."""
+    parts = zip(*roi, raw.offset, raw.voxel_size, strict=True)
+    return [((o - raw_o) / v, (o + s - raw_o) / v) for o, s, raw_o, v in parts]
+
+
+def roi_notes(raw: Volume, roi: Roi | None, tiling: Tiling) -> list[str]:
+    """Say that less is predicted than was asked for, if it is."""
+    if roi is None:
+        return []
+    spans = zip(_asked(raw, roi), tiling.roi.begin, tiling.roi.end, strict=True)
+    if all(begin - 1 <= first and end <= last + 1 for (first, end), begin, last in spans):
+        return []
+    return [
+        "The roi reaches further than a block beyond raw; only what is nearer was predicted: the "
+        "network would see nothing but zeros there."
+    ]
 
 
 def seam_notes(model: Model, raw: Volume, tiling: Tiling) -> list[str]:

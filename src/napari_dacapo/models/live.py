@@ -50,7 +50,8 @@ class _FinishedBlocks:
         return self.source.chunks
 
     def read(self, index: tuple[int | slice, ...]) -> NDArray[np.float32]:
-        return assemble(self.source.tiling, self.shape, index, self.source.peek)
+        source = self.source
+        return assemble(source.tiling, self.shape, index, source.peek, places=source.finished)
 
 
 class LivePrediction:

@@ -105,6 +105,8 @@ class Image:
 
     def create(self, attributes: Mapping[str, Any]) -> None:
         """Write the metadata of the group and create the arrays that are not there yet."""
+        # What was open before may have been deleted meanwhile.
+        _open.cache_clear()
         for number in range(len(self.levels)):
             _open(self._folder(number), self._spec(number))
         if not self.is_labels:
@@ -299,7 +301,7 @@ def write_json(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with part.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, ensure_ascii=False)
+        json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)

@@ -14,7 +14,7 @@ from napari_dacapo.models.network import choose_device
 from napari_dacapo.models.tiling import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
 
     import dask.array as da
@@ -195,11 +195,20 @@ class PredictionSource:
 
     def block(self, index: Index) -> NDArray[np.float32]:
         """Return one tile, cut to the prediction's end; from the cache if it is there."""
-        return block_cache.get((self.name, index), lambda: self.compute(index), disk=self.disk)
+        shape = (self.n_channels, *self.tiling.output(index).shape)
+        disk = shape if self.disk else None
+        return block_cache.get((self.name, index), lambda: self.compute(index), disk=disk)
 
     def peek(self, index: Index) -> NDArray[np.float32] | None:
         """Return one tile if it is in memory."""
         return block_cache.peek((self.name, index))
+
+    def finished(self, region: Span) -> Iterator[Index]:
+        """Go through the tiles in memory that a box of the prediction touches, in no order."""
+        ranges = self.tiling.ranges(region)
+        for index in block_cache.places(self.name):
+            if all(i in among for i, among in zip(index, ranges, strict=True)):
+                yield index
 
     def compute(self, index: Index, threads: Executor | None = None) -> NDArray[np.float32]:
         """Compute one tile, past the cache of finished ones.
@@ -261,6 +270,7 @@ def assemble(
     index: Sequence[int | slice],
     block: Callable[[Index], NDArray[np.float32] | None],
     at_once: int = 1,
+    places: Callable[[Span], Iterable[Index]] | None = None,
 ) -> NDArray[np.float32]:
     """Put a part of a prediction together from the tiles that it touches.
 
@@ -276,6 +286,8 @@ def assemble(
         Gives a tile, or None for one that is not there, which becomes NaN.
     at_once : int
         Tiles that are asked for at the same time, on threads if more than one.
+    places : callable, optional
+        Says which tiles of a box are to be asked for; default: all.
     """
     full = [
         slice(entry, entry + 1, 1) if isinstance(entry, int) else slice(*entry.indices(n))
@@ -288,7 +300,7 @@ def assemble(
     )
     n_channels = len(range(channels.start, channels.stop, channels.step))
     elements = np.full((n_channels, *box.shape), np.nan, np.float32)
-    for place, tile in in_order(block, tiling.within(box), at_once):
+    for place, tile in in_order(block, (places or tiling.within)(box), at_once):
         if tile is None:
             continue
         span = tiling.output(place)

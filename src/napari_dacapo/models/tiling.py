@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from napari_dacapo.errors import PredictionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 __all__ = ["Span", "Tiling"]
 
@@ -161,12 +161,15 @@ class Tiling:
         begin = tuple(start + i * step // up - context for i, step, up, start, context in parts)
         return Span(begin, self.input_shape)
 
-    def within(self, region: Span) -> Iterator[Index]:
-        """Go through the tiles that a box of the prediction touches, in order."""
+    def ranges(self, region: Span) -> tuple[range, ...]:
+        """Return which tiles a box of the prediction touches, along each axis."""
         if 0 in region.shape:
-            return iter(())
-        ranges: Sequence[range] = [
+            return (range(0),) * len(self.grid)
+        return tuple(
             range(max(0, b // step), min(n, -(-e // step)))
             for b, e, step, n in zip(region.begin, region.end, self.stride, self.grid, strict=True)
-        ]
-        return itertools.product(*ranges)
+        )
+
+    def within(self, region: Span) -> Iterator[Index]:
+        """Go through the tiles that a box of the prediction touches, in order."""
+        return itertools.product(*self.ranges(region))

@@ -181,10 +181,18 @@ def _why_no_validation(run: Run, dataset: str) -> str:
     if 0 < interval <= run.iteration:
         return (
             f"prediction: the validations failed: run {run.name} should have been validated every "
-            f"{interval} iterations, but nothing is stored of dataset {dataset}. The checkpoints "
-            "can still predict it."
+            f"{interval} iterations, but nothing is stored of dataset {dataset}."
+            f"{_what_checkpoints_can(run)}"
         )
     return f"prediction: run {run.name} validates after {interval} iterations and is not there yet."
+
+
+def _what_checkpoints_can(run: Run) -> str:
+    # Networks that are code of their own cannot be run here.
+    foreign = ("WrappedArchitectureConfig", "ModelZooConfig")
+    if run.config.architecture_config.type_name in foreign or not run.checkpoints:
+        return ""
+    return " The checkpoints can still predict it."
 
 
 def _prediction(run: Run, dataset: str, iteration: int, chosen: Selection) -> Volume | None:

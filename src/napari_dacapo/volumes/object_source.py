@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_dacapo.volumes.volume import Volume
 
-__all__ = ["ObjectSource", "elements_in_memory"]
+__all__ = ["ObjectSource", "elements_in_memory", "is_held"]
 
 _EDGE = 128
 
@@ -56,10 +56,19 @@ class ObjectSource:
 
 def elements_in_memory(volume: Volume) -> bool:
     """Whether a volume's elements are a numpy array that was handed over."""
-    source = getattr(getattr(volume.data, "lazy_view", None), "source", None)
-    source = source.source if isinstance(source, TransposedSource) else source
+    source = _source_of(volume.data)
     return isinstance(source, ObjectSource) and _is_in_memory(source.array)
 
 
 def _is_in_memory(array: Any) -> bool:
     return isinstance(array, np.ndarray) and not isinstance(array, np.memmap)
+
+
+def is_held(data: Any) -> bool:
+    """Whether elements are those of an array object that someone holds, and may change."""
+    return isinstance(_source_of(data), ObjectSource)
+
+
+def _source_of(data: Any) -> Any:
+    source = getattr(getattr(data, "lazy_view", None), "source", None)
+    return source.source if isinstance(source, TransposedSource) else source

@@ -155,6 +155,8 @@ class CheckpointPanel(QWidget):
             self.status.say_problem(str(error))
             self._session.failed.emit(str(error))
             return
+        # What could not be read before was corrected.
+        self.status.say_problem(self._facts.problem if self._facts is not None else "")
         if request is not None:
             self._asked = request
             self.live.predict(request, mode)
