@@ -189,7 +189,7 @@ def make_raw(
     elements = rng.random(shape) if dtype.startswith("f") else rng.integers(0, 256, shape)
     data = da.from_array(elements.astype(dtype), name=f"raw-{shape}-{dtype}", chunks=8)
     if lazy:
-        from napari_dacapo.models.source import DaskSource
+        from napari_dacapo.models.raw_blocks import DaskSource
 
         data = LazyArray.from_source(DaskSource(data), f"lazy-{data.name}")
     dims = len(shape) - channels

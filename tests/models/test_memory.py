@@ -13,7 +13,7 @@ from napari_dacapo.models import predict
 from napari_dacapo.models.block_cache import block_cache
 from napari_dacapo.models.network import is_out_of_memory
 from napari_dacapo.models.prediction import source_of
-from napari_dacapo.models.source import DaskSource
+from napari_dacapo.models.raw_blocks import DaskSource
 from napari_dacapo.volumes import LazyArray
 
 if TYPE_CHECKING:

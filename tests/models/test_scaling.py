@@ -9,8 +9,8 @@ import torch
 
 from napari_dacapo.models import predict
 from napari_dacapo.models.prediction import explain
+from napari_dacapo.models.raw_blocks import RawBlocks
 from napari_dacapo.models.scaling import training_intensities
-from napari_dacapo.models.source import RawBlocks
 from napari_dacapo.models.tiling import Span
 from napari_dacapo.runs import open_store
 from napari_dacapo.store.configs import DataSplitConfig, structure

@@ -8,8 +8,9 @@ from napari_dacapo.errors import PredictionError
 from napari_dacapo.models.checkpoints import load_checkpoint
 from napari_dacapo.models.layout import roi_notes, seam_notes, tiling_for
 from napari_dacapo.models.network import NetworkSpec, choose_device, empty_model
+from napari_dacapo.models.raw_blocks import RawBlocks
 from napari_dacapo.models.raw_input import at_voxel_size, check_axes, intensities_for
-from napari_dacapo.models.source import PredictionSource, RawBlocks
+from napari_dacapo.models.source import PredictionSource
 from napari_dacapo.volumes import Identity, Volume
 from napari_dacapo.volumes.object_source import is_held
 

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 from napari_dacapo.errors import PredictionError
+from napari_dacapo.models.raw_blocks import DaskSource
 from napari_dacapo.models.scaling import AS_IT_IS, training_intensities
-from napari_dacapo.models.source import DaskSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
