@@ -23,6 +23,7 @@ CASES = [
 ]
 # A few units in the last place of float32, of predictions around 1.
 TOLERANCE = 5e-6
+GPU_TOLERANCE = 5e-3
 
 
 def recomputed_difference(
@@ -58,13 +59,14 @@ def test_stored(stores: Path, store: str, run: str, iteration: int, folder: str)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-5), (True, 1e-2)])
+@pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize(("store", "run", "iteration", "folder"), CASES)
 def test_stored_on_a_gpu(
-    stores: Path, store: str, run: str, iteration: int, folder: str, half: bool, tolerance: float
+    stores: Path, store: str, run: str, iteration: int, folder: str, half: bool
 ) -> None:
+    """As torch does unless told otherwise, GPUs convolve with 10 bits of fraction either way."""
     difference = recomputed_difference(stores / store, run, iteration, folder, "cuda", half=half)
-    assert difference <= tolerance
+    assert difference <= GPU_TOLERANCE
 
 
 @pytest.mark.parametrize(("run", "iteration"), [("mito_distance", 1500), ("cell_affinities", 1350)])

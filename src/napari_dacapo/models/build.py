@@ -99,7 +99,11 @@ class Model(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Run the network on (batch, channels, *spatial); activated when in eval mode."""
         y: Tensor = self.chain(x)
-        return y if self.training or self.activation is None else self.activation(y)
+        return y if self.training else self.activate(y)
+
+    def activate(self, y: Tensor) -> Tensor:
+        """Return the prediction for what the last convolution gives."""
+        return y if self.activation is None else self.activation(y)
 
     def compute_output_shape(self, input_shape: Sequence[int]) -> tuple[int, Shape]:
         """Return the channels and spatial shape of the output for an input's spatial shape.

@@ -91,8 +91,7 @@ class NetworkSpec:
     device : str
         Where it runs; "auto" is decided by the process that runs it.
     half : bool
-        Whether to compute in half precision what bears it, where the device
-        is not the CPU.
+        Whether to run in half precision, where the device is not the CPU.
     """
 
     path: Path
@@ -154,19 +153,24 @@ class Network:
     """
 
     def __init__(self, spec: NetworkSpec, weights: Weights) -> None:
-        if weights.sha256 != spec.sha256:
-            raise PredictionError(
-                f"Checkpoint {spec.path} is not the file that it was when the prediction began.",
-                todo="Start the prediction again.",
-                path=spec.path,
-            )
+        self.spec = spec
         self.device = choose_device(spec.device)
-        self.model = empty_model(spec.architecture, spec.task, weights)
-        self.model.eval().requires_grad_(False)
         self.half = spec.half and self.device != "cpu"
-        self.model.to(self.device, torch.float32)
+        self.model = self._load(weights, torch.float16 if self.half else torch.float32)
+        self._single: Model | None = None
         self.splits = 0
         self.overflows = 0
+
+    def _load(self, weights: Weights, dtype: torch.dtype) -> Model:
+        if weights.sha256 != self.spec.sha256:
+            raise PredictionError(
+                f"Checkpoint {self.spec.path} is not the file that it was when the prediction "
+                "began.",
+                todo="Start the prediction again.",
+                path=self.spec.path,
+            )
+        model = empty_model(self.spec.architecture, self.spec.task, weights)
+        return model.eval().requires_grad_(False).to(self.device, dtype)
 
     def run(self, raw: NDArray[Any], threads: Executor | None = None) -> NDArray[np.float32]:
         """Run the network on one block.
@@ -215,16 +219,17 @@ class Network:
         return self._run_halves(x)
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
-        kind = self.device.partition(":")[0]
         with torch.inference_mode():
             x = x.to(self.device)
-            with torch.autocast(kind, torch.float16, enabled=self.half):
-                y: torch.Tensor = self.model(x)
-            # Half precision ends at 65504, which sums over many channels exceed.
+            y: torch.Tensor = self.model.chain(x.half() if self.half else x).float()
+            # Half precision ends at 65504, which sums over many channels exceed. It is asked
+            # before the activation, which makes a number of what is infinite.
             if self.half and not bool(torch.isfinite(y).all()):
                 self.overflows += 1
-                y = self.model(x)
-            return y[0].to("cpu", torch.float32)
+                if self._single is None:
+                    self._single = self._load(load_checkpoint(self.spec.path), torch.float32)
+                y = self._single.chain(x)
+            return self.model.activate(y)[0].cpu()
 
     def _run_halves(self, x: torch.Tensor) -> torch.Tensor:
         axis, pieces = self.cut(tuple(x.shape[2:]))
