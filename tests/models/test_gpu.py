@@ -59,7 +59,8 @@ def test_too_little_memory_halves_the_block(kit: Any, tmp_path: Path, share: flo
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert network.splits > 0
-    np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-5)
+    # Blocks of another shape are convolved in another order, with 10 bits of fraction.
+    np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-3)
 
 
 def test_bulk_writes_the_same(kit: Any, tmp_path: Path) -> None:
