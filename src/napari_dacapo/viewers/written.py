@@ -6,22 +6,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.errors import NapariDacapoError
-from napari_dacapo.volumes import Identity, open_volume
-from napari_dacapo.volumes.metadata import GroupMetadata, read_metadata
+from napari_dacapo.store.paths import read_file
 
 if TYPE_CHECKING:
-    from napari_dacapo.volumes import Volume
+    from napari_dacapo.volumes import Identity, Volume
 
 __all__ = ["is_written", "open_written"]
 
 _KEY = "napari-dacapo"
 _LABELS = Path("labels", "segmentation")
 _MOST_NAMES = 4096
+_MOST_BYTES = 2**20
 
 
 def is_written(path: Path) -> bool:
     """Whether a path is an OME-Zarr that ``predict`` wrote, or the segmentation in one."""
     try:
+        # napari asks this of every folder, whose arrays are nothing to be loaded for.
+        if f'"{_KEY}"'.encode() not in read_file(path / "zarr.json", _MOST_BYTES):
+            return False
         return _attributes(path) is not None
     except (NapariDacapoError, OSError, ValueError):
         return False
@@ -56,12 +59,16 @@ def open_written(path: Path) -> list[Volume]:
 
 
 def _attributes(path: Path) -> dict[str, Any] | None:
+    from napari_dacapo.volumes.metadata import GroupMetadata, read_metadata
+
     found = read_metadata(path)
     ours = found.attributes.get(_KEY) if isinstance(found, GroupMetadata) else None
     return ours if isinstance(ours, dict) and isinstance(ours.get("prediction"), dict) else None
 
 
 def _prediction(path: Path, attributes: dict[str, Any]) -> Volume:
+    from napari_dacapo.volumes import open_volume
+
     volume = open_volume(path, identity=_identity(path, attributes, "prediction"), kind="image")
     said = attributes.get("prediction", {})
     axis = volume.channel_axis
@@ -79,11 +86,15 @@ def _prediction(path: Path, attributes: dict[str, Any]) -> Volume:
 
 
 def _segmentation(path: Path, attributes: dict[str, Any]) -> Volume:
+    from napari_dacapo.volumes import open_volume
+
     volume = open_volume(path, identity=_identity(path, attributes, "segmentation"), kind="labels")
     return volume.with_(notes=(*volume.notes, *_notes(attributes, attributes)))
 
 
 def _identity(path: Path, attributes: dict[str, Any], role: Any) -> Identity:
+    from napari_dacapo.volumes import Identity
+
     said = attributes.get("prediction", {})
     parameters = attributes.get("parameters")
     iteration = said.get("iteration")
