@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -140,7 +142,6 @@ def test_open_command(output: Path, tmp_path: Path) -> None:
     from imageio.v3 import imread
 
     picture = tmp_path / "window.png"
-    with pytest.raises(SystemExit) as left:
-        main(["open", str(output), "--screenshot", str(picture)])
-    assert not left.value.code
+    command = [sys.executable, "-m", "napari_dacapo.cli", "open", output, "--screenshot", picture]
+    subprocess.run(command, check=True)
     assert len(np.unique(imread(picture).reshape(-1, 4), axis=0)) > 100

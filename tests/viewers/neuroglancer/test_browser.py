@@ -489,8 +489,8 @@ def test_a_link_that_went_through_a_browser_still_says_all_that_it_said(
         page.goto(link.url)
         position = link.state["position"]
         page.mouse.move(200, 200)
-        page.mouse.wheel(0, 120)
         for _ in range(600):
+            page.mouse.wheel(0, 120)  # again, for the client may not have listened yet
             url = page.url
             if read_link(url).get("position") not in (None, position):
                 break
