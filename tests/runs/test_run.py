@@ -203,6 +203,60 @@ def test_the_defect_of_0_3_5_is_repaired(stores: Path, copy_run: Callable[..., P
     assert any("stored this array's offset in voxels" in note for note in repaired.notes)
 
 
+@pytest.fixture
+def open_with_units(
+    copy_run: Callable[..., Path], stores: Path, tmp_path: Path
+) -> Callable[..., Run]:
+    """Open a run whose data name units; DaCapo drops them from what it writes."""
+    folder, data = copy_run("main", "dist_aniso"), tmp_path / "data"
+
+    def open_it(**units: str) -> Run:
+        for name in ("aniso_train.zarr", "aniso_val.zarr"):
+            shutil.copytree(stores / "data" / name, data / name)
+            for array in ("raw", "labels"):
+                attributes = data / name / array / ".zattrs"
+                content = json.loads(attributes.read_text()) | {"units": [units.get(array, "")] * 3}
+                attributes.write_text(json.dumps(content))
+        return open_store(folder, path_map={CLUSTER: str(data)}).run("dist_aniso")
+
+    return open_it
+
+
+@pytest.mark.parametrize("units", [{"raw": "um", "labels": "um"}, {"raw": "um"}, {"labels": "um"}])
+def test_all_of_a_dataset_is_in_the_unit_of_its_data(
+    open_with_units: Callable[..., Run], stores: Path, units: dict[str, str]
+) -> None:
+    run = open_with_units(**units)
+    dataset = run.dataset("aniso_val")
+    volumes = [*run.volumes(), *run.outputs(dataset, 20).values(), dataset.copy("gt")]
+    assert len(volumes) > 5
+    raw = _attributes(stores / "data" / "aniso_val.zarr" / "raw")["offset"]
+    for volume in volumes:
+        assert volume.voxel_size == (40_000, 4_000, 4_000)
+        stored = raw if volume.role == "raw" else (1200, 800, 440)
+        assert volume.offset == tuple(1000 * value for value in stored)
+        assert not any("unit" in note for note in volume.notes)
+    assert run.dataset("aniso_train").raw.voxel_size == (40_000, 4_000, 4_000)
+    assert run.input_voxel_size == (40_000, 4_000, 4_000)
+
+
+def test_units_that_contradict_each_other_are_said(open_with_units: Callable[..., Run]) -> None:
+    dataset = open_with_units(raw="um", labels="nm").dataset("aniso_val")
+    assert dataset.gt.voxel_size == dataset.raw.voxel_size == (40_000, 4_000, 4_000)
+    assert "another unit" in dataset.gt.notes[-1]
+    assert not dataset.raw.notes
+
+
+def test_copies_are_in_the_unit_that_the_run_is_trained_on(
+    open_with_units: Callable[..., Run], tmp_path: Path
+) -> None:
+    run = open_with_units(raw="um", labels="um")
+    shutil.rmtree(tmp_path / "data" / "aniso_val.zarr")
+    for volume in run.volumes():
+        assert volume.voxel_size == (40_000, 4_000, 4_000)
+    assert "copy" in run.dataset("aniso_val").raw.notes[-1]
+
+
 def test_missing_originals_name_what_to_map(open_real: Callable[..., Store]) -> None:
     dataset = open_real("main", mapped=False).run("never_trained").dataset("iso0_val_a")
     with pytest.raises(ArrayNotFoundError, match=r"iso0_val_a\.zarr/raw.*path map"):

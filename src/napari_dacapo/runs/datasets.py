@@ -146,6 +146,26 @@ class Dataset:
         return config
 
     @cached_property
+    def unit(self) -> tuple[float, ...] | None:
+        """Nanometres in one of the unit of the data, for each spatial axis; None if none is named.
+
+        That of raw, or else of gt. DaCapo computes with the numbers that the
+        data have, and what it writes has no unit: all arrays of a dataset are
+        in this one. Where the data are out of reach it is the one that the
+        run is trained on.
+        """
+        originals = [self._original("raw"), self._original("gt")]
+        opened = [volume for volume in originals if isinstance(volume, Volume)]
+        others = self.run.datasplit.train[:1]
+        if not opened and others and others[0] is not self:
+            return others[0].unit
+        return next((volume.unit for volume in opened if volume.unit is not None), None)
+
+    @cached_property
+    def _originals(self) -> dict[InputRole, Volume | NapariDacapoError]:
+        return {}
+
+    @cached_property
     def _opened(self) -> dict[InputRole, Volume | NapariDacapoError]:
         return {}
 
@@ -175,17 +195,14 @@ class Dataset:
             return None
 
     def _open(self, role: InputRole) -> Volume:
-        config = self.array_config(role)
-        if config is None:
-            raise ArrayNotFoundError(f"Dataset {self.name} of run {self.run.name} has no {role}.")
-        try:
-            return self._original(role, config)
-        except NapariDacapoError as error:
-            problem = error
-        except OSError as error:
-            problem = ArrayNotFoundError(
-                f"Dataset {self.name} of run {self.run.name}: {role} cannot be read: {error}."
-            )
+        original = self._original(role)
+        if isinstance(original, Volume):
+            from napari_dacapo.volumes import in_unit
+
+            return in_unit(original, self.unit)
+        problem = original
+        if self.array_config(role) is None:
+            raise problem
         # A path map that does not count may be why the original is out of reach.
         notes = self.run.store.options.notes if isinstance(problem, ArrayNotFoundError) else ()
         # The copies are none of the mask, and only of what was validated.
@@ -198,15 +215,30 @@ class Dataset:
         message = " ".join((problem.message, *more))
         raise type(problem)(message, todo=todo, path=problem.path) from problem
 
-    def _original(self, role: InputRole, config: ArrayConfig) -> Volume:
+    def _original(self, role: InputRole) -> Volume | NapariDacapoError:
+        """Open what the config describes, in its own unit; return why not where it fails."""
+        if role not in self._originals:
+            self._originals[role] = self._open_original(role)
+        return self._originals[role]
+
+    def _open_original(self, role: InputRole) -> Volume | NapariDacapoError:
         from napari_dacapo.volumes import volume_from_config
 
-        volume = volume_from_config(
-            config,
-            options=self.run.store.options,
-            identity=Identity(self.run.name, self.name, role, store=self.run.store.label),
-            kind="image" if role == "raw" else "labels",
-        )
+        whose = f"Dataset {self.name} of run {self.run.name}"
+        config = self.array_config(role)
+        if config is None:
+            return ArrayNotFoundError(f"{whose} has no {role}.")
+        try:
+            volume = volume_from_config(
+                config,
+                options=self.run.store.options,
+                identity=Identity(self.run.name, self.name, role, store=self.run.store.label),
+                kind="image" if role == "raw" else "labels",
+            )
+        except NapariDacapoError as error:
+            return error
+        except OSError as error:
+            return ArrayNotFoundError(f"{whose}: {role} cannot be read: {error}.")
         return self._named(volume, role)
 
     def _named(self, volume: Volume, role: InputRole) -> Volume:

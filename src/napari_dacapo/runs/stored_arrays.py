@@ -158,7 +158,11 @@ def open_output(run: Run, dataset: str, iteration: int, parameters: str) -> Volu
 
 
 def _open(run: Run, path: Path, identity: Identity) -> Volume:
-    from napari_dacapo.volumes import open_volume, repair_offset
+    from napari_dacapo.volumes import in_unit, open_volume, repair_offset
 
     roots = run.store.options.roots
-    return repair_offset(open_volume(path, identity=identity, roots=roots))
+    volume = repair_offset(open_volume(path, identity=identity, roots=roots))
+    for dataset in run.datasplit.validate:
+        if dataset.name == identity.dataset:
+            return in_unit(volume, dataset.unit)
+    return volume

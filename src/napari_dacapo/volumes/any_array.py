@@ -148,7 +148,8 @@ def _wrapped(
         )
     order = tuple(sorted(range(len(axes)), key=lambda axis: not axes[axis].endswith("^")))
     data = _lazy(said.data, name, order)
-    factors, notes = in_nanometres(said.units, n_spatial)
+    unit, notes = in_nanometres(said.units, n_spatial)
+    factors = unit or (1.0,) * n_spatial
     lengths = _voxel_size(1.0 if sizes is None else sizes, n_spatial, name)
     begin = _lengths(said.offset if offset is None else offset, n_spatial, name, "offset")
     if offset is None and said.origin is not None:

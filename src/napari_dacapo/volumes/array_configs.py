@@ -16,6 +16,7 @@ from napari_dacapo.errors import ArrayFormatError, UnsupportedError
 from napari_dacapo.store.configs import arrays as configs
 from napari_dacapo.store.paths import reachable
 from napari_dacapo.volumes import composing
+from napari_dacapo.volumes.coordinates import in_nanometres
 from napari_dacapo.volumes.functions import Affine, AsType, Greater, IsIn, IsNot, Maximum, Sum
 from napari_dacapo.volumes.geometry import crop
 from napari_dacapo.volumes.grids import Grid
@@ -25,6 +26,7 @@ from napari_dacapo.volumes.opening import open_volume, value_range
 from napari_dacapo.volumes.pyramids import with_pyramid
 from napari_dacapo.volumes.resampling import DownsampleView, InterpolateView
 from napari_dacapo.volumes.sources import ConstantSource
+from napari_dacapo.volumes.units import in_unit
 from napari_dacapo.volumes.views import MapView, View
 from napari_dacapo.volumes.volume import Identity, Kind, Volume
 
@@ -114,13 +116,15 @@ def _zarr(builder: _Builder, config: configs.ZarrArrayConfig) -> Volume:
 
 
 def _tiff(builder: _Builder, config: configs.TiffArrayConfig) -> Volume:
-    return builder.open(
+    volume = builder.open(
         config.file_name,
         None,
         voxel_size=config.voxel_size,
         offset=config.offset,
         axis_names=config.axis_names,
     )
+    unit, notes = in_nanometres(config.units, len(volume.voxel_size))
+    return in_unit(volume, unit).with_notes(*notes)
 
 
 def _intensities(builder: _Builder, config: configs.IntensitiesArrayConfig) -> Volume:
@@ -199,7 +203,12 @@ def _crop(builder: _Builder, config: configs.CropArrayConfig) -> Volume:
     source = builder.build(config.source_array_config)
     if len(offset) != len(source.voxel_size) or len(size) != len(source.voxel_size):
         raise ArrayFormatError(f"The roi {config.roi} does not fit {source.spatial_axes}.")
-    return crop(source, (tuple(map(float, offset)), tuple(map(float, size))))
+    # A roi is in the numbers of the data, whatever their unit is.
+    unit = source.unit or (1.0,) * len(offset)
+    begin, extent = (
+        tuple(value * u for value, u in zip(values, unit, strict=True)) for values in (offset, size)
+    )
+    return crop(source, (begin, extent))
 
 
 def _resampled(builder: _Builder, config: configs.ResampledArrayConfig) -> Volume:

@@ -48,7 +48,8 @@ def repair_offset(volume: Volume, reference: Roi | None = None) -> Volume:
         its levels') moved and a note that says so.
     """
     stored = volume.offset
-    repaired = tuple(o * v for o, v in zip(stored, volume.voxel_size, strict=True))
+    unit = volume.unit or (1.0,) * len(stored)
+    repaired = tuple(o / u * v for o, u, v in zip(stored, unit, volume.voxel_size, strict=True))
     if repaired == stored:
         return volume
     if reference is not None:

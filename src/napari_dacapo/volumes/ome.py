@@ -115,11 +115,12 @@ def _coordinates(
         else:
             translation = [t + v for t, v in zip(translation, values, strict=True)]
     spatial = [i for i, name in enumerate(names) if not name.endswith("^")]
-    factors, notes = in_nanometres([units[i] for i in spatial], len(spatial))
-    pairs = list(zip(spatial, factors, strict=True))
+    unit, notes = in_nanometres([units[i] for i in spatial], len(spatial))
+    pairs = list(zip(spatial, unit or (1.0,) * len(spatial), strict=True))
     return Coordinates(
         axis_names=names,
         voxel_size=checked_size(tuple(scale[i] * f for i, f in pairs), str(where)),
         offset=tuple((translation[i] - scale[i] / 2) * f for i, f in pairs),
         notes=notes,
+        unit=unit,
     )

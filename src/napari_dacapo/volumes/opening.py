@@ -209,6 +209,7 @@ def _place(
         revision=revision,
         value_range=value_range(data.dtype, kind),
         notes=coordinates.notes,
+        unit=coordinates.unit,
         source=None if moved else ArraySource(array.path, array.format, roots),
     )
 
