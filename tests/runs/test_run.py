@@ -257,6 +257,46 @@ def test_copies_are_in_the_unit_that_the_run_is_trained_on(
     assert "copy" in run.dataset("aniso_val").raw.notes[-1]
 
 
+@pytest.mark.parametrize("case", ["heeded", "not heeded", "not heeded but used"])
+def test_ome_metadata_counts_as_it_did_for_dacapo(
+    copy_run: Callable[..., Path], stores: Path, tmp_path: Path, case: str
+) -> None:
+    folder, name = copy_run("main", "dist_aniso"), "aniso_val.zarr"
+    source = stores / "data" / name / "raw"
+    place = _attributes(source)
+    group = zarr.open_group(tmp_path / "data" / name, mode="w", zarr_format=2)
+    group.create_array("raw", data=_read(source), chunks=(16, 16, 16))
+    axes = [{"name": n, "type": "space", "unit": "nanometer"} for n in "zyx"]
+    steps = [
+        {"type": "scale", "scale": place["voxel_size"]},
+        {"type": "translation", "translation": place["offset"]},
+    ]
+    datasets = [{"path": "raw", "coordinateTransformations": steps}]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    config = folder / "configs" / "runs" / "dist_aniso.yaml"
+    if case == "heeded":
+        text = config.read_text()
+        config.write_text(text.replace("ome_metadata: false", "ome_metadata: true"))
+    copy = folder / "dist_aniso" / "validation.zarr" / "inputs" / "aniso_val" / "raw"
+    if case == "not heeded":
+        shutil.rmtree(copy)
+    options = {CLUSTER: str(tmp_path / "data")}
+    raw = open_store(folder, path_map=options).run("dist_aniso").dataset("aniso_val").raw
+    if case == "not heeded":
+        assert (raw.voxel_size, raw.offset) == ((1, 1, 1), (0, 0, 0))
+        assert any("ome_metadata: false" in note for note in raw.notes)
+        return
+    assert (list(raw.voxel_size), list(raw.offset)) == (place["voxel_size"], place["offset"])
+    at = [
+        int((o - p) / v)
+        for o, p, v in zip(
+            _attributes(copy)["offset"], place["offset"], place["voxel_size"], strict=True
+        )
+    ]
+    part = tuple(slice(a, a + n) for a, n in zip(at, _read(copy).shape, strict=True))
+    np.testing.assert_array_equal(np.asarray(raw.data)[part], _read(copy))
+
+
 def test_missing_originals_name_what_to_map(open_real: Callable[..., Store]) -> None:
     dataset = open_real("main", mapped=False).run("never_trained").dataset("iso0_val_a")
     with pytest.raises(ArrayNotFoundError, match=r"iso0_val_a\.zarr/raw.*path map"):

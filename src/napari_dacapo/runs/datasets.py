@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
 from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError
@@ -119,8 +119,10 @@ class Dataset:
             Which of the two. raw is cut to what the network needs to see of
             it to predict where gt is.
         """
+        from napari_dacapo.volumes import in_unit
+
         copy = self._copies.get(role)
-        return copy if isinstance(copy, Volume) else None
+        return in_unit(copy, self.unit) if isinstance(copy, Volume) else None
 
     def why_not(self, role: InputRole) -> str | None:
         """Return why an array cannot be had; None if it can, or if there is none to be had."""
@@ -195,10 +197,10 @@ class Dataset:
             return None
 
     def _open(self, role: InputRole) -> Volume:
+        from napari_dacapo.volumes import in_unit
+
         original = self._original(role)
         if isinstance(original, Volume):
-            from napari_dacapo.volumes import in_unit
-
             return in_unit(original, self.unit)
         problem = original
         if self.array_config(role) is None:
@@ -208,6 +210,7 @@ class Dataset:
         # The copies are none of the mask, and only of what was validated.
         copy = self._copies.get(role)
         if isinstance(copy, Volume):
+            copy = in_unit(copy, self.unit)
             is_sample = is_sample_store(str(self.run.store.options.runs_base_dir))
             return copy.with_notes(SAMPLE_NOTE if is_sample else COPY_NOTE, *notes)
         more = [] if copy is None else [f"The {_COPY} cannot be read either: {copy.message}"]
@@ -223,18 +226,26 @@ class Dataset:
 
     def _open_original(self, role: InputRole) -> Volume | NapariDacapoError:
         from napari_dacapo.volumes import volume_from_config
+        from napari_dacapo.volumes.levels import OME_IGNORED
 
         whose = f"Dataset {self.name} of run {self.run.name}"
         config = self.array_config(role)
         if config is None:
             return ArrayNotFoundError(f"{whose} has no {role}.")
         try:
-            volume = volume_from_config(
+            build = partial(
+                volume_from_config,
                 config,
                 options=self.run.store.options,
                 identity=Identity(self.run.name, self.name, role, store=self.run.store.label),
                 kind="image" if role == "raw" else "labels",
             )
+            volume = build()
+            copy = self._copies.get(role) if OME_IGNORED in volume.notes else None
+            if isinstance(copy, Volume) and not _same_grid(volume, copy):
+                # What DaCapo wrote says what it saw.
+                heeded = build(ome="corner")
+                volume = heeded if _same_grid(heeded, copy) else volume
         except NapariDacapoError as error:
             return error
         except OSError as error:
@@ -246,3 +257,13 @@ class Dataset:
         if role == "gt" and volume.channel_axis is None and task.class_names:
             return volume.with_(class_names=dict(enumerate(task.class_names)))
         return volume
+
+
+def _same_grid(volume: Volume, copy: Volume) -> bool:
+    """Tell whether voxels are of one size, in the numbers that the files have."""
+    sizes = [
+        [size / unit for size, unit in zip(v.voxel_size, v.unit or ones, strict=True)]
+        for v in (volume, copy)
+        for ones in [(1.0,) * len(v.voxel_size)]
+    ]
+    return sizes[0] == sizes[1]
