@@ -39,6 +39,15 @@ class Selection:
     volumes: list[Volume] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
+    def add(self, volume: Volume) -> bool:
+        """Add a volume, or say why no viewer could show it."""
+        reason = _why_not_shown(volume)
+        if reason is None:
+            self.volumes.append(volume)
+        else:
+            self.missing.append(f"{volume.role}: {reason}")
+        return reason is None
+
 
 def select_volumes(
     run: Run,
@@ -59,7 +68,7 @@ def select_volumes(
     for role in ("raw", "gt"):
         reason = dataset.why_not(role)
         if reason is None:
-            chosen.volumes.append(getattr(dataset, role))
+            chosen.add(getattr(dataset, role))
         else:
             chosen.missing.append(f"{role}: {reason}")
     if dataset.split == "train":
@@ -70,15 +79,15 @@ def select_volumes(
         chosen.missing.append(_why_no_validation(run, dataset.name))
         return chosen
     prediction = _prediction(run, dataset.name, iteration, chosen)
-    if prediction is not None:
-        chosen.volumes.append(prediction)
+    if prediction is not None and not chosen.add(prediction):
+        prediction = None
     if parameters is not None:
         parameters = find_parameters(run, dataset.name, iteration, parameters)
     compute = partial(_computed, run, prediction, place)
     volume = _segmentation(run, dataset.name, iteration, parameters, segmentation, compute,
                            chosen)  # fmt: skip
     if volume is not None:
-        chosen.volumes.append(volume)
+        chosen.add(volume)
     return chosen
 
 
@@ -234,10 +243,23 @@ def _why_broken(run: Run, dataset: str, iteration: int, parameters: str) -> str:
 
 
 def _has_content(volume: Volume) -> bool:
-    """Return whether a mask shows anything; a large one with chunks is taken to."""
+    """Return whether a mask shows anything; taken for granted of a large one, or a torn one."""
     from napari_dacapo.volumes import is_empty
 
-    empty = is_empty(volume)
-    if empty is None and volume.data.nbytes <= _MAX_READ_BYTES:
-        empty = is_empty(volume, read=True)
+    try:
+        empty = is_empty(volume)
+        if empty is None and volume.data.nbytes <= _MAX_READ_BYTES:
+            empty = is_empty(volume, read=True)
+    except NapariDacapoError:
+        return True  # whoever looks at it is told what is wrong
     return not empty
+
+
+def _why_not_shown(volume: Volume) -> str | None:
+    """Return what keeps a volume from being shown: what is stored can be anything."""
+    where = volume.source.path if volume.source is not None else "Its array"
+    if volume.kind == "labels" and volume.dtype.kind == "f":
+        return f"{where} has elements of type {volume.dtype}, which cannot be labels."
+    if not 2 <= len(volume.spatial_axes) <= 3:
+        return f"{where} has the spatial axes {', '.join(volume.spatial_axes)}, not two or three."
+    return None
