@@ -297,6 +297,25 @@ def test_ome_metadata_counts_as_it_did_for_dacapo(
     np.testing.assert_array_equal(np.asarray(raw.data)[part], _read(copy))
 
 
+def test_offsets_are_repaired_where_gt_shows_that_they_are_wrong(
+    open_with_units: Callable[..., Run],
+) -> None:
+    """Of what wrote an array its attributes tell less than the place of gt."""
+    run = open_with_units(raw="um", labels="um")
+    folder = run.store.options.runs_base_dir / "dist_aniso" / "validation.zarr" / "20"
+    path = folder / "ds_aniso_val" / "prediction" / ".zattrs"
+    content = json.loads(path.read_text())
+    expected = (1_200_000, 800_000, 440_000)
+    # As 0.3.5 names things, but with the offset in its right place; as main names them, but not.
+    right = {key: value for key, value in content.items() if key != "types"}
+    for attributes in (right, content | {"offset": [30, 200, 110]}):
+        path.write_text(json.dumps(attributes))
+        prediction = run.prediction("aniso_val", 20)
+        assert prediction is not None
+        assert prediction.offset == expected
+    assert "(30, 200, 110)" in prediction.notes[-1]
+
+
 def test_missing_originals_name_what_to_map(open_real: Callable[..., Store]) -> None:
     dataset = open_real("main", mapped=False).run("never_trained").dataset("iso0_val_a")
     with pytest.raises(ArrayNotFoundError, match=r"iso0_val_a\.zarr/raw.*path map"):

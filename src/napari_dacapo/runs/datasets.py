@@ -119,10 +119,24 @@ class Dataset:
             Which of the two. raw is cut to what the network needs to see of
             it to predict where gt is.
         """
-        from napari_dacapo.volumes import in_unit
-
         copy = self._copies.get(role)
-        return in_unit(copy, self.unit) if isinstance(copy, Volume) else None
+        return self.placed(copy) if isinstance(copy, Volume) else None
+
+    def placed(self, volume: Volume) -> Volume:
+        """Return an array that a validation wrote, in the place and unit of the data.
+
+        Parameters
+        ----------
+        volume : Volume
+            As its files have it; they name no unit, and DaCapo 0.3.5 writes
+            the offset in voxels.
+        """
+        from napari_dacapo.volumes import in_unit, repair_offset
+
+        # Validations cover gt: where it is says most reliably how an offset is meant.
+        gt = self._original("gt")
+        reference = in_unit(gt, self.unit).roi if isinstance(gt, Volume) else None
+        return repair_offset(in_unit(volume, self.unit), reference)
 
     def why_not(self, role: InputRole) -> str | None:
         """Return why an array cannot be had; None if it can, or if there is none to be had."""
@@ -210,7 +224,7 @@ class Dataset:
         # The copies are none of the mask, and only of what was validated.
         copy = self._copies.get(role)
         if isinstance(copy, Volume):
-            copy = in_unit(copy, self.unit)
+            copy = self.placed(copy)
             is_sample = is_sample_store(str(self.run.store.options.runs_base_dir))
             return copy.with_notes(SAMPLE_NOTE if is_sample else COPY_NOTE, *notes)
         more = [] if copy is None else [f"The {_COPY} cannot be read either: {copy.message}"]
