@@ -26,8 +26,21 @@ if TYPE_CHECKING:
     from napari_dacapo.store.configs import RunConfig
 
 ROUNDS = 5
-SIDE = 2  # blocks along each axis
-INPUT, OUTPUT = 64, 48
+
+
+@dataclass(frozen=True)
+class Size:
+    """A network, its blocks, and how many of them there are along each axis."""
+
+    input: int
+    output: int
+    fmap_inc_factor: int
+    levels: int
+    side: int
+
+
+# What a CPU bears, and the blocks and maps of DaCapo's own examples, which want a GPU.
+SIZES = {"cpu": Size(64, 48, 3, 1, 2), "cuda": Size(212, 120, 6, 3, 3)}
 
 
 @dataclass
@@ -44,7 +57,7 @@ class BenchmarkRun:
         return self.checkpoint
 
 
-def make_run(folder: Path) -> BenchmarkRun:
+def make_run(folder: Path, size: Size) -> BenchmarkRun:
     import torch
 
     from napari_dacapo.models import build_model
@@ -52,26 +65,26 @@ def make_run(folder: Path) -> BenchmarkRun:
 
     architecture = CNNectomeUNetConfig(
         name="unet",
-        input_shape=(INPUT,) * 3,
+        input_shape=(size.input,) * 3,
         fmaps_in=1,
         fmaps_out=12,
         num_fmaps=12,
-        fmap_inc_factor=3,
-        downsample_factors=((2, 2, 2),),
+        fmap_inc_factor=size.fmap_inc_factor,
+        downsample_factors=((2, 2, 2),) * size.levels,
         padding="valid",
     )
     task = DistanceTaskConfig(name="task", channels=("a",), clip_distance=80, tol_distance=8)
     torch.manual_seed(0)
     model = build_model(architecture, task)
-    assert model.compute_output_shape((INPUT,) * 3)[1] == (OUTPUT,) * 3
+    assert model.compute_output_shape((size.input,) * 3)[1] == (size.output,) * 3
     checkpoint = folder / "checkpoint"
     torch.save({"model": model.state_dict(), "optimizer": {}}, checkpoint)
     config = RunConfig(name="bench", architecture_config=architecture, task_config=task)
     return BenchmarkRun("bench", config, checkpoint)
 
 
-def make_raw(folder: Path, blocks: tuple[int, ...]) -> Path:
-    shape = tuple(n * OUTPUT + INPUT - OUTPUT for n in blocks)
+def make_raw(folder: Path, size: Size, blocks: tuple[int, ...]) -> Path:
+    shape = tuple(n * size.output + size.input - size.output for n in blocks)
     path = folder / f"raw-{'x'.join(map(str, blocks))}.zarr"
     array = zarr.create_array(path, shape=shape, chunks=(64,) * 3, dtype="uint8")
     array.attrs.update(axis_names=["z", "y", "x"], voxel_size=[8, 8, 8], offset=[0, 0, 0])
@@ -127,12 +140,12 @@ def in_turns(*functions: Callable[[], object]) -> list[float]:
     return [statistics.median(seconds) for seconds in times]
 
 
-def speed(folder: Path, device: str) -> Iterable[Row]:
+def speed(folder: Path, device: str, size: Size) -> Iterable[Row]:
     from napari_dacapo.models import predict_to_zarr
     from napari_dacapo.models.block_cache import block_cache
     from napari_dacapo.models.prediction import source_of
 
-    run, path = make_run(folder), make_raw(folder, (SIDE,) * 3)
+    run, path = make_run(folder, size), make_raw(folder, size, (size.side,) * 3)
     volume = predicted(run, path, device)
     count = iter(range(10**6))
 
@@ -147,15 +160,15 @@ def speed(folder: Path, device: str) -> Iterable[Row]:
     against = f"bare torch loop: {ms(bare)}"
     for what, seconds in (("live", live_time), ("bulk", bulk_time)):
         ratio = bare / seconds
-        name = f"{what} prediction, {device}, {SIDE**3} blocks"
+        name = f"{what} prediction, {device}, {size.side**3} blocks"
         yield Row(name, ms(seconds), against, ratio, ">= 0.90", ratio >= 0.9)
 
     network = source_of(volume).network.load()
-    block = np.random.default_rng(0).random((1, *(INPUT,) * 3), np.float32)
+    block = np.random.default_rng(0).random((1, *(size.input,) * 3), np.float32)
 
     def first() -> None:
         block_cache.clear()
-        np.asarray(volume.data[:, :OUTPUT, :OUTPUT, :OUTPUT])
+        np.asarray(volume.data[(slice(None), *(slice(size.output),) * 3)])
 
     forward, first_time = in_turns(lambda: network.run(block), first)
     ratio = first_time / forward
@@ -167,14 +180,14 @@ CHILD = """
 import resource, sys
 from pathlib import Path
 import torch
-from benchmarks.prediction import make_run, predicted
+from benchmarks.prediction import SIZES, make_run, predicted
 from napari_dacapo.models import predict_to_zarr, set_block_cache_size
 from napari_dacapo.volumes import set_cache_size
 folder, path, n_threads, workers = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:5])
 torch.set_num_threads(n_threads)
 set_block_cache_size(2**26)
 set_cache_size(2**26)
-run = make_run(folder)
+run = make_run(folder, SIZES["cpu"])
 volume = predicted(run, path, "cpu")
 import time
 volume.data[0, 0, 0, 0].compute()
@@ -200,8 +213,8 @@ def bulk_in_child(folder: Path, path: Path, n_threads: int, workers: int) -> tup
 
 
 def memory(folder: Path) -> Iterable[Row]:
-    small = make_raw(folder, (1, 2, 2))
-    large = make_raw(folder, (4, 4, 4))
+    small = make_raw(folder, SIZES["cpu"], (1, 2, 2))
+    large = make_raw(folder, SIZES["cpu"], (4, 4, 4))
     few = bulk_in_child(folder, small, os.cpu_count() or 1, 1)[1]
     many = bulk_in_child(folder, large, os.cpu_count() or 1, 1)[1]
     ratio = many / few
@@ -212,7 +225,7 @@ def memory(folder: Path) -> Iterable[Row]:
 
 
 def scaling(folder: Path) -> Iterable[Row]:
-    path = make_raw(folder, (4, 3, 3))
+    path = make_raw(folder, SIZES["cpu"], (4, 3, 3))
     pairs = [
         (bulk_in_child(folder, path, 1, 1)[0], bulk_in_child(folder, path, 1, 2)[0])
         for _ in range(3)
@@ -232,6 +245,6 @@ def measure() -> Iterable[Row]:
         for device in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
             here = folder / device
             here.mkdir()
-            yield from speed(here, device)
+            yield from speed(here, device, SIZES[device])
         yield from memory(folder)
         yield from scaling(folder)

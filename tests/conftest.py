@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
+import struct
 import tempfile
+from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 # Slow machines are no reason to fail, and a build does not fail by chance. New examples are found
 # with NAPARI_DACAPO_EXPLORE=1.
@@ -70,3 +79,64 @@ def _isolated_user(
     monkeypatch.setenv("NAPARI_CONFIG", str(home / "settings.yaml"))
     for name in FORGOTTEN:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def own_preferences(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Keep the preferences of each test in a file of its own.
+
+    napari reads where they are once, when it is imported.
+    """
+    from napari import settings
+
+    folder = tmp_path_factory.mktemp("preferences")
+    monkeypatch.setattr(settings, "_CFG_PATH", str(folder / "settings.yaml"))
+    settings._clear_plugin_settings_cache()
+    yield
+    settings._clear_plugin_settings_cache()
+
+
+def make_zarr(path: Path, data: np.ndarray, **options: Any) -> Path:
+    """Write an array with zarr-python; v2 with ``/`` unless told otherwise."""
+    import zarr
+
+    attributes = options.pop("attributes", None)
+    options = {"chunks": tuple(max(1, n // 3 + 1) for n in data.shape), "zarr_format": 2} | options
+    if options["zarr_format"] == 2:
+        options.setdefault("chunk_key_encoding", {"name": "v2", "separator": "/"})
+    zarr.create_array(path, data=data, attributes=attributes, **options)
+    return path
+
+
+def make_n5(
+    path: Path, data: np.ndarray, block: tuple[int, ...], attributes: dict[str, Any]
+) -> Path:
+    """Write an N5 array byte by byte, as its specification says (x first, big endian)."""
+    path.mkdir(parents=True)
+    metadata = {
+        "dimensions": list(data.shape[::-1]),
+        "blockSize": list(block[::-1]),
+        "dataType": data.dtype.name,
+        "compression": {"type": "gzip"},
+    }
+    (path / "attributes.json").write_text(json.dumps(metadata | attributes))
+    for cell in product(*(range(-(-n // b)) for n, b in zip(data.shape, block, strict=True))):
+        part = data[tuple(slice(c * b, (c + 1) * b) for c, b in zip(cell, block, strict=True))]
+        header = struct.pack(f">HH{part.ndim}I", 0, part.ndim, *part.shape[::-1])
+        chunk = path.joinpath(*map(str, cell[::-1]))
+        chunk.parent.mkdir(parents=True, exist_ok=True)
+        swapped = np.ascontiguousarray(part).astype(part.dtype.newbyteorder(">"))
+        chunk.write_bytes(header + gzip.compress(swapped.tobytes()))
+    return path
+
+
+@pytest.fixture
+def write_zarr() -> Callable[..., Path]:
+    return make_zarr
+
+
+@pytest.fixture
+def write_n5() -> Callable[..., Path]:
+    return make_n5

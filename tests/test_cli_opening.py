@@ -221,7 +221,6 @@ def test_a_link_is_opened_in_a_window(demo_store: Path, tmp_path: Path) -> None:
         [v for v in run.volumes(segmentation="stored") if v.role != "raw"],
         live=False,
         url_map={str(demo_store): public},
-        store=run.store,
     )
     picture = tmp_path / "link.png"
     environ = {k: v for k, v in os.environ.items() if k not in ("QT_QPA_PLATFORM", "DISPLAY")}

@@ -23,8 +23,8 @@ LAYERS = (
     {"volumes"},
     {"models", "analysis"},
     {"runs"},
-    {"viewers"},
-    {"widgets", "preferences", "reader", "view", "commands", "cli"},
+    {"viewers", "preferences"},
+    {"widgets", "reader", "view", "commands", "cli"},
 )
 LAYER = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
@@ -41,8 +41,8 @@ ONLY_IN = {
     "PyQt6": (),
     "PySide6": (),
     "dacapo": (),
-    "pickle": ("store/safe_pickle.py", "models/claims.py"),
-    "pickletools": ("models/claims.py",),
+    "pickle": ("store/safe_pickle.py",),
+    "pickletools": ("models/description.py",),
 }
 
 HEAVY = (

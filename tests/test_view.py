@@ -408,7 +408,10 @@ def test_ids_beyond_2_to_the_53_are_exact() -> None:
 class Forbidden:
     """An array that may be asked for its shape and type, and for nothing else."""
 
-    shape, dtype, ndim = (4096,) * 3, np.dtype("u8"), 3
+    shape, ndim = (4096,) * 3, 3
+
+    def __init__(self, dtype: str = "u8") -> None:
+        self.dtype = np.dtype(dtype)
 
     def __getitem__(self, index: Any) -> Any:
         raise AssertionError(f"{index} was read")
@@ -419,13 +422,17 @@ class Forbidden:
 
 def test_nothing_is_read_of_an_array() -> None:
     wrapped = SimpleNamespace(data=Forbidden(), voxel_size=(8, 8, 8), offset=(0, 0, 0))
-    arrays = {"raw": {"array": Forbidden()}, "seg": {"array": wrapped, "is_seg": True}}
+    arrays = {"raw": {"array": Forbidden("u1")}, "seg": {"array": wrapped, "is_seg": True}}
     assert len(get_viewer(arrays).state.layers) == 2
+    # Of images with more to their type, unless it is said what to show.
+    get_viewer({"raw": {"array": Forbidden(), "shader_range": (0, 1000)}})
+    with pytest.warns(UserWarning, match=r"raw: no sample.*was read.*Give shader_range"):
+        get_viewer({"raw": {"array": Forbidden()}})
     with pytest.warns(UserWarning, match="seg: it is too large for surfaces"):
         get_viewer({"seg": {"array": wrapped, "is_seg": True, "meshes": True}})
     state = neuroglancer.ViewerState()
     add_seg_layer(state, "seg", Forbidden(), 1)
-    add_scalar_layer(state, "raw", Forbidden(), 1)
+    add_scalar_layer(state, "raw", Forbidden("u1"), 1)
     assert len(state.layers) == 2
 
 
@@ -463,6 +470,121 @@ def test_place_and_look() -> None:
     np.testing.assert_allclose(state.position, [15.5, 9, 8])
     assert "range=[-1.0, 3.0]" in state.layers["raw"].shader
     assert state.layout.type == "4panel"
+
+
+def test_what_holds_for_all_arrays_and_what_for_one() -> None:
+    array = np.zeros(SHAPE, "f4")
+    state = get_viewer(
+        {"a": {"array": array}, "b": {"array": array, "voxel_size": 2, "units": "nm"}},
+        voxel_size=(0.04, 0.004, 0.004), units="um", offset=(0.4, 0, 0), shader_range=(-1, 3),
+    ).state  # fmt: skip
+    np.testing.assert_allclose(state.dimensions.scales, [2e-9] * 3)
+    first, second = (state.layers[name].source[0].transform for name in "ab")
+    np.testing.assert_allclose(first.output_dimensions.scales, [40e-9, 4e-9, 4e-9])
+    np.testing.assert_allclose(np.asarray(first.matrix)[:, -1], [10, 0, 0])
+    np.testing.assert_allclose(second.output_dimensions.scales, [2e-9] * 3)
+    assert all("range=[-1.0, 3.0]" in layer.shader for layer in state.layers)
+    state = get_viewer({"a": {"array": array}}, axis_names=("c", "y", "x")).state
+    assert list(state.dimensions.names) == ["y", "x"]
+
+
+def test_units_of_a_layer() -> None:
+    state = neuroglancer.ViewerState()
+    add_scalar_layer(state, "raw", np.zeros(SHAPE), 0.004, offset=(1, 2, 3), units="um")
+    add_seg_layer(state, "seg", np.ones(SHAPE, "u1"), 4, units=["nm"] * 3)
+    np.testing.assert_allclose(state.dimensions.scales, [4e-9] * 3)
+    matrix = np.asarray(state.layers["raw"].source[0].transform.matrix)
+    np.testing.assert_allclose(matrix[:, -1], [250, 500, 750])
+    with pytest.raises(ValueError, match=r"^seg: units 'parsec' are not known"):
+        add_seg_layer(state, "seg", np.ones(SHAPE, "u1"), 4, units="parsec")
+
+
+def test_entries_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"^5: two entries have this name"):
+        get_viewer({"5": {"array": np.zeros(SHAPE)}, 5: {"array": np.ones(SHAPE)}})
+
+
+def test_masked_integers_are_refused_and_masked_floats_are_no_values() -> None:
+    values = np.ma.MaskedArray(np.ones(SHAPE, "f4"), np.zeros(SHAPE, bool))
+    values[0] = np.ma.masked
+    read = client_reads(get_viewer({"a": {"array": values}}), "a")
+    assert np.isnan(read[0]).all()
+    assert (read[1:] == 1).all()
+    with pytest.raises(ValueError, match=r"^a: elements of it are masked"):
+        get_viewer({"a": {"array": values.astype("i4")}})
+    seg = get_viewer({"a": {"array": values.astype("i4"), "is_seg": True}})
+    assert set(np.unique(client_reads(seg, "a")[0])) == {0}
+
+
+# LocalVolumes
+
+
+def placed(values: np.ndarray[Any, Any], **more: Any) -> neuroglancer.LocalVolume:
+    space = neuroglancer.CoordinateSpace(names=["z", "y", "x"], units="nm", scales=[40, 4, 4])
+    return neuroglancer.LocalVolume(values, space, voxel_offset=(10, 0, 5), **more)
+
+
+def test_a_local_volume_has_a_range() -> None:
+    values = np.arange(np.prod(SHAPE)).reshape(SHAPE).astype("i4")
+    state = get_viewer({"a": {"array": placed(values)}}).state
+    assert f"range=[0, {values.max()}]" in state.layers["a"].shader
+    state = get_viewer({"a": {"array": placed(values), "shader_range": (5, 50)}}).state
+    assert "range=[5, 50]" in state.layers["a"].shader
+    assert list(state.display_dimensions) == ["x", "y", "z"]
+    np.testing.assert_allclose(state.position, [15.5, 6.5, 12.5])
+
+
+def test_a_local_volume_with_channels_or_without_lengths_has_a_range() -> None:
+    values = np.zeros((6, 8, 3), "u1")
+    space = neuroglancer.CoordinateSpace(
+        names=["y", "x", "c^"], units=["nm", "nm", ""], scales=[4, 4, 1]
+    )
+    viewer = get_viewer({"a": {"array": neuroglancer.LocalVolume(values, space)}})
+    assert "contrast_2(range=[0, 255], channel=2)" in viewer.state.layers["a"].shader
+    bare = get_viewer({"a": {"array": neuroglancer.LocalVolume(values)}}).state
+    assert "contrast_0(range=[0, 255])" in bare.layers["a"].shader
+    assert not bare.display_dimensions, "it does not say how long anything is"
+
+
+def test_surfaces_of_a_local_volume() -> None:
+    values = np.zeros(SHAPE, "u4")
+    values[2:5, 2:5, 2:5] = 3
+    entry = {"array": placed(values), "is_seg": True, "meshes": True}
+    layer = get_viewer({"a": entry}).state.layers["a"]
+    assert list(layer.segments) == [3]
+    volume, surfaces = layer.source
+    assert volume.subsources["meshes"].enabled is False
+    begin = np.asarray(surfaces.transform.matrix)[:, -1]
+    np.testing.assert_allclose(begin, [10.5, 0.5, 5.5])
+    plain = get_viewer({"a": {"array": placed(values), "is_seg": True}}).state.layers["a"]
+    assert len(plain.source) == 1
+    assert len(plain.segments) == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"voxel_size": (40, 4, 4)}, None),
+        ({"voxel_size": (0.04, 0.004, 0.004), "units": "um"}, None),
+        ({"offset": (400, 0, 20)}, None),
+        ({"axis_names": ("z", "y", "x")}, None),
+        ({"voxel_size": 1}, "voxel_size is .40.0, 4.0, 4.0. in the LocalVolume"),
+        ({"voxel_size": (40, 4, 4), "units": "um"}, "voxel_size is"),
+        ({"offset": 0}, "offset is .400.0, 0.0, 20.0. in the LocalVolume"),
+        ({"axis_names": ("x", "y", "z")}, "axis_names are"),
+        ({"shader_range": (1, 0)}, "shader_range"),
+        ({"meshes": True}, "only segmentations"),
+    ],
+)
+def test_what_is_said_of_a_local_volume_must_be_so(
+    said: dict[str, Any], problem: str | None
+) -> None:
+    entry = {"array": placed(np.zeros(SHAPE, "u1")), **said}
+    if problem is None:
+        assert len(get_viewer({"mine": entry}).state.layers) == 1
+        return
+    with pytest.raises(ValueError, match=f"^mine: {problem}"):
+        get_viewer({"mine": entry})
 
 
 def test_two_dimensions_and_channels() -> None:
@@ -511,7 +633,7 @@ def local_volume(dtype: str, volume_type: str, **more: Any) -> Any:
         ({"array": np.zeros(SHAPE, complex)}, "complex128"),
         ({"array": np.zeros(SHAPE), "meshes": True}, "only segmentations have meshes"),
         ({"array": np.zeros((4, 4), "u1"), "is_seg": True, "meshes": True}, "three spatial axes"),
-        ({"array": np.zeros((2, *SHAPE), "u1"), "is_seg": True, "meshes": True}, "no channels"),
+        ({"array": np.zeros((2, *SHAPE), "u1"), "is_seg": True, "meshes": True}, "one channel"),
         ({"array": np.zeros(SHAPE), "voxel_size": "8 nm"}, "voxel_size must be numbers"),
         ({"array": np.zeros(SHAPE), "shader_range": 3}, "shader_range must be two numbers"),
         ({"array": np.zeros(SHAPE), "shader_range": (3, 3)}, "shader_range must rise"),

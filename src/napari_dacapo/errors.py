@@ -15,6 +15,7 @@ __all__ = [
     "AnalysisError",
     "ArrayFormatError",
     "ArrayNotFoundError",
+    "ArrayTooLargeError",
     "BrokenFileError",
     "CancelledError",
     "CheckpointError",
@@ -102,6 +103,10 @@ class ArrayNotFoundError(NapariDacapoError, FileNotFoundError):
 
 class ArrayFormatError(NapariDacapoError, ValueError):
     """An array's metadata cannot be understood or makes no sense."""
+
+
+class ArrayTooLargeError(ArrayFormatError, MemoryError):
+    """Elements that are to be read at once do not fit into memory."""
 
 
 class UnsupportedError(NapariDacapoError, NotImplementedError):

@@ -1,4 +1,4 @@
-"""Folders dropped on napari: a run, a store, or a ``validation.zarr``.
+"""Folders dropped on napari: a run, a store, a ``validation.zarr``, or a written prediction.
 
 napari offers every dropped folder to every reader of folders, so the decision
 (:func:`get_reader`) is a few looks at the file system and a quiet None.
@@ -25,7 +25,7 @@ SLOW = 128**3
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str], list[Any]] | None:
-    """Return a reader if the path is a run, a store or a ``validation.zarr``.
+    """Return a reader if the path is a run, a store, a ``validation.zarr`` or a prediction.
 
     Parameters
     ----------
@@ -39,7 +39,11 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str], list[Any]] | None:
     """
     if not isinstance(path, str):
         return None
-    return read_layers if is_ours(Path(path)) else None
+    if is_ours(Path(path)):
+        return read_layers
+    from napari_dacapo.viewers.written import is_written
+
+    return read_written if is_written(Path(path)) else None
 
 
 def is_ours(path: Path) -> bool:
@@ -91,6 +95,23 @@ def read_layers(path: str) -> list[LayerData] | list[tuple[None]]:
                     f"{store.name} are in Plugins › DaCapo runs › Runs."
                 )
         return _layers(store, name)
+    except (NapariDacapoError, OSError) as error:
+        show_warning(str(error))
+        return [(None,)]
+
+
+def read_written(path: str) -> list[LayerData] | list[tuple[None]]:
+    """Read what ``napari-dacapo predict`` wrote, as :func:`read_layers` reads runs."""
+    from napari_dacapo.errors import NapariDacapoError
+    from napari_dacapo.viewers.napari.layers import stack_layer_data
+    from napari_dacapo.viewers.napari.notifications import show_warning
+    from napari_dacapo.viewers.napari.plugin_settings import use_cache_size
+    from napari_dacapo.viewers.written import open_written
+
+    use_cache_size()
+    try:
+        volumes = open_written(Path(path))
+        return [layer for data in stack_layer_data(volumes) for layer in data]
     except (NapariDacapoError, OSError) as error:
         show_warning(str(error))
         return [(None,)]

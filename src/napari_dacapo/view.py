@@ -42,6 +42,11 @@ def get_viewer(
     height: int = DEFAULT_SIZE[1],
     headless: bool = True,
     *,
+    voxel_size: Sequence[float] | float | None = None,
+    offset: Sequence[float] | float | None = None,
+    units: Sequence[str] | str | None = None,
+    axis_names: Sequence[str] | None = None,
+    shader_range: tuple[float, float] | None = None,
     bind_address: str = "127.0.0.1",
     bind_port: int = 0,
 ) -> Any:
@@ -58,18 +63,27 @@ def get_viewer(
         - ``"is_seg"``: True for a segmentation, which needs integers.
         - ``"meshes"``: True for the surfaces of all its segments, see
           :func:`add_seg_layer`.
-        - ``"voxel_size"``, ``"offset"``: nanometres over the spatial axes;
-          by default what the array says, or else 1 and 0.
+        - ``"voxel_size"``, ``"offset"``: over the spatial axes; by default
+          what the array says, or else 1 and 0. The offset is the corner of
+          the first voxel.
+        - ``"units"``: of these two, one text or one for each spatial axis,
+          e.g. ``"um"``; nanometres by default.
         - ``"axis_names"``: of all axes, those that are not spatial end in
           ``^``; by default z, y, x are last and ``c^`` is before them.
         - ``"shader_range"``: lowest and highest value to show; by default
-          what a sample of an array in memory, or the dtype, suggests.
+          what the array says, the range of a byte, or what is found in a few
+          blocks of it (which are read at once, 32 MB at most).
 
-        Nothing of it is changed.
+        Nothing of it is changed. A LocalVolume has its own place: what is
+        said of it must be the same. Segmentations with channels have a slider
+        for them in their layer; masked elements are clear, of segmentations
+        background.
     width, height : int
         Of the frame, in pixels.
     headless : bool
         True returns the viewer, False a frame that shows it in a notebook.
+    voxel_size, offset, units, axis_names, shader_range : optional
+        Of arrays that do not say otherwise in their own entry.
     bind_address : str
         Where to serve; any other address than the loopback is warned of.
     bind_port : int
@@ -94,7 +108,10 @@ def get_viewer(
     'image'
     >>> viewer.close()
     """
-    layers = array_layers(arrays)
+    layers = array_layers(
+        arrays, voxel_size=voxel_size, offset=offset, units=units, axis_names=axis_names,
+        shader_range=shader_range,
+    )  # fmt: skip
     viewer = OwnViewer(bind_address=bind_address, bind_port=bind_port)
     try:
         with viewer.txn() as state:
@@ -116,6 +133,7 @@ def add_seg_layer(
     meshes: bool = False,
     *,
     offset: Sequence[float] | float | None = None,
+    units: Sequence[str] | str | None = None,
     axis_names: Sequence[str] | None = None,
 ) -> None:
     """Add a segmentation to a viewer's state, in place of a layer of the same name.
@@ -129,7 +147,7 @@ def add_seg_layer(
     data : array
         Of whole numbers; see :func:`get_viewer`.
     voxel_size : sequence of float or float or None
-        Nanometres over the spatial axes.
+        Over the spatial axes; None for what the array says, or else 1.
     meshes : bool
         Whether to show the surfaces of all segments. They are made when the
         page asks for them, those of arrays above 256³ voxels from every
@@ -138,7 +156,9 @@ def add_seg_layer(
         segments, and above 1024³ voxels there are no surfaces; a warning
         says so.
     offset : sequence of float, optional
-        World position of the corner of the first voxel, in nanometres.
+        World position of the corner of the first voxel.
+    units : str or sequence of str, optional
+        Of voxel size and offset, e.g. ``"um"``; nanometres by default.
     axis_names : sequence of str, optional
         Names of the axes; ``c^`` for channels.
 
@@ -155,7 +175,7 @@ def add_seg_layer(
     >>> add_seg_layer(state, "seg", np.ones((8, 8, 8), np.uint32), [40, 4, 4])
     """
     layer = array_layer(
-        name, data, is_seg=True, meshes=meshes, voxel_size=voxel_size, offset=offset,
+        name, data, is_seg=True, meshes=meshes, voxel_size=voxel_size, offset=offset, units=units,
         axis_names=axis_names,
     )  # fmt: skip
     look_at(state, [layer])
@@ -169,6 +189,7 @@ def add_scalar_layer(
     voxel_size: Sequence[float] | float | None,
     *,
     offset: Sequence[float] | float | None = None,
+    units: Sequence[str] | str | None = None,
     axis_names: Sequence[str] | None = None,
     shader_range: tuple[float, float] | None = None,
 ) -> None:
@@ -183,9 +204,11 @@ def add_scalar_layer(
     data : array
         Of numbers; see :func:`get_viewer`.
     voxel_size : sequence of float or float or None
-        Nanometres over the spatial axes.
+        Over the spatial axes; None for what the array says, or else 1.
     offset : sequence of float, optional
-        World position of the corner of the first voxel, in nanometres.
+        World position of the corner of the first voxel.
+    units : str or sequence of str, optional
+        Of voxel size and offset, e.g. ``"um"``; nanometres by default.
     axis_names : sequence of str, optional
         Names of the axes; ``c^`` for channels.
     shader_range : tuple of float, optional
@@ -204,8 +227,8 @@ def add_scalar_layer(
     >>> add_scalar_layer(state, "raw", np.random.rand(8, 8, 8), [40, 4, 4])
     """
     layer = array_layer(
-        name, data, is_seg=False, voxel_size=voxel_size, offset=offset, axis_names=axis_names,
-        shader_range=shader_range,
+        name, data, is_seg=False, voxel_size=voxel_size, offset=offset, units=units,
+        axis_names=axis_names, shader_range=shader_range,
     )  # fmt: skip
     look_at(state, [layer])
     add_layer(state, layer)

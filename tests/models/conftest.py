@@ -5,6 +5,7 @@ import pickle
 import shutil
 import zipfile
 from collections import OrderedDict
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,7 @@ from napari_dacapo.store.configs import (
 from napari_dacapo.volumes import Identity, LazyArray, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
 # Networks here are tiny: more threads would only wait for each other.
 torch.set_num_threads(1)
@@ -81,6 +81,46 @@ def with_pickle(path: Path, data: bytes) -> Path:
 
 def pickled(value: Any) -> bytes:
     return pickle.dumps(value, protocol=2)
+
+
+def text(value: str) -> bytes:
+    """Describe a string, as a pickle does."""
+    data = value.encode()
+    return b"X" + len(data).to_bytes(4, "little") + data
+
+
+def integer(n: int) -> bytes:
+    return b"\x8a" + bytes([8]) + n.to_bytes(8, "little", signed=True)
+
+
+def numbers(values: Sequence[int]) -> bytes:
+    return b"(" + b"".join(map(integer, values)) + b"t"
+
+
+def storage(numel: bytes, after: bytes = b"") -> bytes:
+    """Describe a storage of float32 with the key "0"; what is `after` is done to it."""
+    claim = text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu")
+    return b"(" + claim + numel + b"tQ" + after
+
+
+def described(storage: bytes, size: bytes, stride: bytes) -> bytes:
+    """Describe a checkpoint of one tensor, by hand."""
+    tensor = (
+        b"ctorch._utils\n_rebuild_tensor_v2\n("
+        + storage + integer(0) + size + stride
+        + b"\x89ccollections\nOrderedDict\n)RtR"
+    )  # fmt: skip
+    return b"\x80\x02}" + text("model") + b"}" + text("w") + tensor + b"ss."
+
+
+def archive_of(path: Path, description: bytes, n_bytes: int = 24) -> Path:
+    """Write an archive of a description and one storage."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x/data.pkl", description)
+        archive.writestr("x/byteorder", "little")
+        archive.writestr("x/data/0", bytes(n_bytes))
+        archive.writestr("x/version", "3\n")
+    return path
 
 
 def unet(**changes: Any) -> CNNectomeUNetConfig:
@@ -149,7 +189,7 @@ def make_raw(
     elements = rng.random(shape) if dtype.startswith("f") else rng.integers(0, 256, shape)
     data = da.from_array(elements.astype(dtype), name=f"raw-{shape}-{dtype}", chunks=8)
     if lazy:
-        from napari_dacapo.models.source import DaskSource
+        from napari_dacapo.models.raw_blocks import DaskSource
 
         data = LazyArray.from_source(DaskSource(data), f"lazy-{data.name}")
     dims = len(shape) - channels
@@ -166,6 +206,13 @@ def make_raw(
 def tiny(tmp_path: Path) -> TinyRun:
     """A run with one checkpoint of a tiny 3-D network that pads."""
     return TinyRun(tmp_path / "tiny")
+
+
+@pytest.fixture
+def real(stores: Path, tmp_path: Path) -> Path:
+    """A copy of a real checkpoint."""
+    source = stores / "main" / "dist_aniso" / "checkpoints" / "iterations" / "20"
+    return Path(shutil.copy(source, tmp_path / "20"))
 
 
 @pytest.fixture

@@ -198,7 +198,6 @@ def test_unknown_task(kit: Any) -> None:
         {"downsample_factors": ((2, 2, 2, 2),), "input_shape": (4, 4, 4, 4)},
         {"kernel_size_down": (((3, 3, 3),),)},
         {"downsample_factors": ((2, 2, 2), (2, 2))},
-        {"num_fmaps": -3},
     ],
 )
 def test_configs_that_describe_no_network(kit: Any, changes: dict[str, Any]) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import datetime
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ import zarr
 
 from napari_dacapo import open_volume
 from napari_dacapo.analysis import segment
-from napari_dacapo.errors import PredictionError
+from napari_dacapo.errors import PredictionError, UnsupportedError
 from napari_dacapo.models import predict, predict_to_zarr
 from napari_dacapo.models.engines import on_threads
 from napari_dacapo.models.journal import JOURNAL, Journal
@@ -61,7 +63,7 @@ def test_equals_the_lazy_prediction(prediction: Any, tmp_path: Path, workers: in
         progress=lambda *counts: stages.append(counts),
     )
     expected = np.asarray(prediction.data)
-    np.testing.assert_array_equal(zarr.open_array(output / "s0", mode="r")[:], expected)
+    np.testing.assert_array_equal(zarr.open_array(output / "image" / "s0", mode="r")[:], expected)
     assert stages[0] == ("prediction", 0, 36)
     assert stages[-1] == ("prediction", 36, 36)
     assert [done for _, done, _ in stages] == sorted(done for _, done, _ in stages)
@@ -163,7 +165,7 @@ def test_resume_keeps_what_is_finished(prediction: Any, tmp_path: Path) -> None:
     kept = [name for name, state in before.items() if after[name] == state]
     assert len(kept) >= journalled
     np.testing.assert_array_equal(
-        zarr.open_array(output / "s0", mode="r")[:], np.asarray(prediction.data)
+        zarr.open_array(output / "image" / "s0", mode="r")[:], np.asarray(prediction.data)
     )
     finished = files_of(output)
     predict_to_zarr(prediction, output, resume=True)
@@ -174,7 +176,7 @@ def test_resume_keeps_what_is_finished(prediction: Any, tmp_path: Path) -> None:
 def test_torn_and_lost_shards_are_done_again(prediction: Any, tmp_path: Path) -> None:
     output = predict_to_zarr(prediction, tmp_path / "out.zarr")
     before = files_of(output)
-    torn, lost = output / "s0/c/0/1/1/1", output / "s0/c/0/0/2/0"
+    torn, lost = output / "image/s0/c/0/1/1/1", output / "image/s0/c/0/0/2/0"
     torn.write_bytes(torn.read_bytes()[:100])
     lost.unlink()
     journal = output / JOURNAL
@@ -182,11 +184,11 @@ def test_torn_and_lost_shards_are_done_again(prediction: Any, tmp_path: Path) ->
     journal.write_bytes(journal.read_bytes()[:-5])
     predict_to_zarr(prediction, output, resume=True)
     np.testing.assert_array_equal(
-        zarr.open_array(output / "s0", mode="r")[:], np.asarray(prediction.data)
+        zarr.open_array(output / "image" / "s0", mode="r")[:], np.asarray(prediction.data)
     )
     changed = {name for name, state in files_of(output).items() if before[name] != state}
     assert len(changed) == 3
-    assert {"s0/c/0/1/1/1", "s0/c/0/0/2/0"} < changed
+    assert {"image/s0/c/0/1/1/1", "image/s0/c/0/0/2/0"} < changed
 
 
 def test_resuming_nothing_begins(prediction: Any, tmp_path: Path) -> None:
@@ -227,6 +229,78 @@ def test_a_link_into_a_store(prediction: Any, store_copy: Any, tmp_path: Path) -
     (tmp_path / "elsewhere").symlink_to(folder)
     with pytest.raises(PredictionError, match="stores are never written"):
         predict_to_zarr(prediction, tmp_path / "elsewhere" / "out.zarr")
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_wrong_parameters_are_said_before_anything_is_computed(
+    prediction: Any, tmp_path: Path
+) -> None:
+    stages: list[Any] = []
+    with pytest.raises(UnsupportedError, match="bogus"):
+        predict_to_zarr(
+            prediction,
+            tmp_path / "out.zarr",
+            segment="bogus",
+            progress=lambda *counts: stages.append(counts),
+        )
+    assert not stages
+    assert not (tmp_path / "out.zarr").exists()
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_segmentation_can_be_added(prediction: Any, tmp_path: Path) -> None:
+    output = predict_to_zarr(prediction, tmp_path / "out.zarr")
+    before = files_of(output)
+    predict_to_zarr(prediction, output, segment="threshold_0.05", resume=True)
+    after = files_of(output)
+    assert {name: after[name] for name in before} == before
+    labels = zarr.open_array(output / "labels" / "segmentation" / "s0", mode="r")[:]
+    np.testing.assert_array_equal(labels, np.asarray(prediction.data) > 0.05)
+    # Without, it stays as it is; with others, it is not mixed.
+    predict_to_zarr(prediction, output, resume=True)
+    with pytest.raises(PredictionError, match=r"with threshold_0\.05, not with threshold_0\.1"):
+        predict_to_zarr(prediction, output, segment="threshold_0.1", resume=True)
+    assert files_of(output) == after
+    shutil.rmtree(output / "labels" / "segmentation")
+    predict_to_zarr(prediction, output, segment="threshold_0.1", resume=True)
+    labels = zarr.open_array(output / "labels" / "segmentation" / "s0", mode="r")[:]
+    np.testing.assert_array_equal(labels, np.asarray(prediction.data) > 0.1)
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_file_in_the_way(prediction: Any, tmp_path: Path, resume: bool) -> None:
+    (tmp_path / "out.zarr").write_text("mine")
+    with pytest.raises(PredictionError, match="is no folder"):
+        predict_to_zarr(prediction, tmp_path / "out.zarr", resume=resume)
+    assert (tmp_path / "out.zarr").read_text() == "mine"
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_arrays_are_never_written_into(prediction: Any, tmp_path: Path, zarr_format: Any) -> None:
+    zarr.create_array(
+        tmp_path / "raw.zarr" / "em", shape=(4, 4), chunks=(4, 4), dtype="u1",
+        zarr_format=zarr_format,
+    )  # fmt: skip
+    for place in ("raw.zarr/em/out.zarr", "raw.zarr/em"):
+        with pytest.raises(PredictionError, match="lies in the array"):
+            predict_to_zarr(prediction, tmp_path / place, resume=True)
+    predict_to_zarr(prediction, tmp_path / "raw.zarr" / "out.zarr")
+
+
+def test_provenance_is_json(prediction: Any, tmp_path: Path) -> None:
+    given = {
+        "config": {"when": datetime.date(2024, 5, 1), 7: (1, 2.5), "nan": float("nan")},
+        "ends": [float("inf"), -float("inf"), True, None],
+    }
+    output = predict_to_zarr(prediction, tmp_path / "out.zarr", provenance=given)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    text = (output / "zarr.json").read_text()
+    ours = json.loads(text, parse_constant=refuse)["attributes"]["napari-dacapo"]
+    assert ours["config"] == {"when": "2024-05-01", "7": [1, 2.5], "nan": "NaN"}
+    assert ours["ends"] == ["Infinity", "-Infinity", True, None]
 
 
 def test_one_process_at_a_time(prediction: Any, tmp_path: Path) -> None:
@@ -303,7 +377,7 @@ def test_killed_and_resumed(stores: Path, tmp_path: Path) -> None:
     run = open_store(stores / "main").run("dist_valid_iso")
     raw = run.dataset("iso_val_b").copy("raw")
     expected = np.asarray(predict(run, 20, raw, roi=raw.roi, device="cpu").data)
-    written = zarr.open_array(output / "s0", mode="r")[:]
+    written = zarr.open_array(output / "image" / "s0", mode="r")[:]
     np.testing.assert_allclose(written, expected, atol=1e-6)
     assert not np.isnan(written).any()
     entries = [json.loads(line) for line in (output / JOURNAL).read_bytes().splitlines()[1:]]

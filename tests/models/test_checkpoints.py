@@ -3,8 +3,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,13 +27,6 @@ REAL = [
     ("main/dist_aniso", 20, "main", 18),
     ("main/hot_iso0", 10, "main", 18),
 ]
-
-
-@pytest.fixture
-def real(stores: Path, tmp_path: Path) -> Path:
-    """A copy of a real checkpoint."""
-    source = stores / "main" / "dist_aniso" / "checkpoints" / "iterations" / "20"
-    return Path(shutil.copy(source, tmp_path / "20"))
 
 
 @pytest.mark.parametrize(("run", "iteration", "dialect", "n_keys"), REAL)
@@ -130,45 +121,6 @@ def test_damaged_files_are_refused_or_load(stores: Path, data: st.DataObject) ->
             assert load_checkpoint(damaged).model
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=400))
-def test_any_bytes_as_description(stores: Path, data: bytes) -> None:
-    from napari_dacapo.models.claims import _read_description
-
-    with suppress(CheckpointError):
-        _read_description(data, {})
-
-
-@pytest.mark.parametrize(
-    ("description", "reason"),
-    [
-        (b"\x80\x02}r\xff\xff\xff\x7f.", "numbers a value 2147483647"),
-        (b"\x80\x02}q\xff.", "numbers a value 255"),
-        (b"\x80\x02}p9999999999\n.", "instruction PUT"),
-        (b"\x80\x05\x96\x00\x00\x00\x00\x01\x00\x00\x00abc.", "damaged|BYTEARRAY8"),
-        (b"\x80\x05\x8e\x00\x00\x00\x00\x01\x00\x00\x00abc.", "damaged|BINBYTES8"),
-        (b"\x80\x02\x8b\xff\xff\xff\x7fabc.", "damaged|LONG4"),
-    ],
-)
-def test_a_few_bytes_do_not_claim_the_memory(
-    tmp_path: Path, description: bytes, reason: str
-) -> None:
-    # Python's unpickler would reserve (and for the first, fill) many gigabytes.
-    path = archive_of(tmp_path / "x", description, 24)
-    code = (
-        "import resource, sys, pathlib; from napari_dacapo.models.claims import check_claims\n"
-        "from napari_dacapo.errors import CheckpointError\n"
-        "_, hard = resource.getrlimit(resource.RLIMIT_AS)\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (2**31, hard))\n"
-        "try: check_claims(pathlib.Path(sys.argv[1]).read_bytes())\n"
-        "except CheckpointError as error: print(error)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert re.search(reason, done.stdout)
-    assert "MemoryError" not in done.stdout
-
-
 class Evil:
     """Runs a command when it is unpickled by an unsafe reader."""
 
@@ -205,119 +157,6 @@ def test_foreign_names_are_refused(kit: Any, real: Path, text: bytes) -> None:
         load_checkpoint(real)
 
 
-def storage_claim(numel: int, size: tuple[int, ...], stride: tuple[int, ...]) -> bytes:
-    """Describe one tensor over a storage of float32, by hand."""
-
-    def integer(n: int) -> bytes:
-        return b"\x8a" + bytes([8]) + n.to_bytes(8, "little", signed=True)
-
-    def numbers(values: tuple[int, ...]) -> bytes:
-        return b"(" + b"".join(map(integer, values)) + b"t"
-
-    def text(value: bytes) -> bytes:
-        return b"X" + len(value).to_bytes(4, "little") + value
-
-    claim = text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") + text(b"cpu")
-    storage = b"(" + claim + integer(numel) + b"tQ"
-    tensor = (
-        b"ctorch._utils\n_rebuild_tensor_v2\n("
-        + storage + integer(0) + numbers(size) + numbers(stride)
-        + b"\x89ccollections\nOrderedDict\n)RtR"
-    )  # fmt: skip
-    return b"\x80\x02}" + text(b"model") + b"}" + text(b"w") + tensor + b"ss."
-
-
-def archive_of(path: Path, description: bytes, n_bytes: int) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("x/data.pkl", description)
-        archive.writestr("x/byteorder", "little")
-        archive.writestr("x/data/0", bytes(n_bytes))
-        archive.writestr("x/version", "3\n")
-    return path
-
-
-def test_a_tensor_described_by_hand_loads(tmp_path: Path) -> None:
-    path = archive_of(tmp_path / "x", storage_claim(6, (2, 3), (3, 1)), 24)
-    assert load_checkpoint(path).model["w"].shape == (2, 3)
-
-
-@pytest.mark.parametrize(
-    ("numel", "size", "stride", "reason"),
-    [
-        (10**12, (2, 3), (3, 1), "claims 1000000000000 elements"),
-        (7, (2, 3), (3, 1), "claims 7 elements"),
-        (-1, (2, 3), (3, 1), "claims -1 elements"),
-        (6, (10**6, 10**6), (0, 0), "claims 1000000000000 elements"),
-        (6, (2, 4), (3, 1), "8 elements"),
-        (6, (2, 3), (100, 1), "6 elements"),
-        (6, (-2, 3), (3, 1), "impossible size"),
-        (6, (2, 3), (3,), "impossible size"),
-    ],
-)
-def test_size_claims(
-    tmp_path: Path, numel: int, size: tuple[int, ...], stride: tuple[int, ...], reason: str
-) -> None:
-    path = archive_of(tmp_path / "x", storage_claim(numel, size, stride), 24)
-    with pytest.raises(CheckpointError, match=reason):
-        load_checkpoint(path)
-
-
-def test_torchs_advice_to_load_unsafely_is_not_passed_on(tmp_path: Path) -> None:
-    # A dtype is nothing that torch's safe reader calls; our stand-in for a device may be called.
-    path = archive_of(tmp_path / "x", b"\x80\x02ctorch\ndevice\n)R.", 24)
-    with pytest.raises(CheckpointError, match="torch refused it") as caught:
-        load_checkpoint(path)
-    assert "weights_only" not in str(caught.value)
-
-
-def test_a_missing_record(kit: Any, real: Path) -> None:
-    kit.rewrite(real, lambda name, content: None if name == "data/3" else content)
-    with pytest.raises(CheckpointError, match="record of storage '3' is missing"):
-        load_checkpoint(real)
-
-
-def test_a_zip_bomb(real: Path) -> None:
-    with zipfile.ZipFile(real, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("x/data.pkl", b"\x80\x02}.")
-        archive.writestr("x/data/0", bytes(10**7))
-    assert real.stat().st_size < 20_000
-    with pytest.raises(CheckpointError, match="compressed"):
-        load_checkpoint(real)
-
-
-def test_overlapping_records(real: Path) -> None:
-    data = real.read_bytes()
-    with zipfile.ZipFile(real) as archive:
-        infos = archive.infolist()
-    # The central directory names one large record many times, under other names.
-    big = max(infos, key=lambda info: info.file_size)
-    from napari_dacapo.models import claims
-
-    copies = []
-    for i in range(1000):
-        copy = zipfile.ZipInfo(f"20/data/{1000 + i}")
-        copy.file_size = copy.compress_size = big.file_size
-        copies.append(copy)
-    with pytest.raises(CheckpointError, match="overlap"):
-        claims._record_sizes([*infos, *copies], len(data))
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_doubled_records(real: Path) -> None:
-    with zipfile.ZipFile(real, "a") as archive:
-        archive.writestr("20/data.pkl", b"\x80\x02}.")
-    with pytest.raises(CheckpointError, match="doubled"):
-        load_checkpoint(real)
-
-
-def test_torchscript(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "trace.pt", "w") as archive:
-        for name in ("data.pkl", "constants.pkl", "code/__torch__.py"):
-            archive.writestr(f"trace/{name}", b"\x80\x02}.")
-    with pytest.raises(CheckpointError, match="TorchScript"):
-        load_checkpoint(tmp_path / "trace.pt")
-
-
 def test_the_format_before_torch_1_6(tmp_path: Path) -> None:
     state = {"model": {"w": torch.ones(2)}}
     torch.save(state, tmp_path / "5", _use_new_zipfile_serialization=False)
@@ -342,10 +181,12 @@ def test_wrong_contents(tmp_path: Path, content: Any, reason: str) -> None:
         load_checkpoint(tmp_path / "5")
 
 
-def test_deeply_nested(kit: Any, real: Path) -> None:
-    kit.with_pickle(real, b"]" * 200_000 + b"a" * 199_999 + b".")
-    with pytest.raises(CheckpointError):
-        load_checkpoint(real)
+def test_torchs_advice_to_load_unsafely_is_not_passed_on(kit: Any, tmp_path: Path) -> None:
+    # A dtype is nothing that torch's safe reader calls; our stand-in for a device may be called.
+    path = kit.archive_of(tmp_path / "x", b"\x80\x02ctorch\ndevice\n)R.")
+    with pytest.raises(CheckpointError, match="torch refused it") as caught:
+        load_checkpoint(path)
+    assert "weights_only" not in str(caught.value)
 
 
 def test_a_helper_writes_what_dacapo_writes(kit: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from napari_dacapo.models import predict
 from napari_dacapo.runs import open_store
@@ -22,16 +23,25 @@ CASES = [
 ]
 # A few units in the last place of float32, of predictions around 1.
 TOLERANCE = 5e-6
+GPU_TOLERANCE = 5e-3
 
 
-def recomputed_difference(store: Path, run_name: str, iteration: int, folder: str) -> float:
+def recomputed_difference(
+    store: Path,
+    run_name: str,
+    iteration: int,
+    folder: str,
+    device: str = "cpu",
+    *,
+    half: bool = False,
+) -> float:
     run = open_store(store).run(run_name)
     dataset = folder.removeprefix("ds_")
     raw = run.dataset(dataset).copy("raw")
     stored = run.prediction(dataset, iteration)
     assert raw is not None
     assert stored is not None
-    volume = predict(run, iteration, raw, roi=stored.roi, device="cpu")
+    volume = predict(run, iteration, raw, roi=stored.roi, device=device, half=half)
     assert volume.shape == stored.shape
     assert volume.offset == stored.offset
     assert volume.voxel_size == stored.voxel_size
@@ -46,6 +56,17 @@ def test_all_stored_validations_are_tested() -> None:
 @pytest.mark.parametrize(("store", "run", "iteration", "folder"), CASES)
 def test_stored(stores: Path, store: str, run: str, iteration: int, folder: str) -> None:
     assert recomputed_difference(stores / store, run, iteration, folder) <= TOLERANCE
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize(("store", "run", "iteration", "folder"), CASES)
+def test_stored_on_a_gpu(
+    stores: Path, store: str, run: str, iteration: int, folder: str, half: bool
+) -> None:
+    """As torch does unless told otherwise, GPUs convolve with 10 bits of fraction either way."""
+    difference = recomputed_difference(stores / store, run, iteration, folder, "cuda", half=half)
+    assert difference <= GPU_TOLERANCE
 
 
 @pytest.mark.parametrize(("run", "iteration"), [("mito_distance", 1500), ("cell_affinities", 1350)])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,9 @@ from napari_dacapo.models import LivePrediction, predict
 from napari_dacapo.models.block_cache import BlockCache, block_cache
 from napari_dacapo.models.block_queue import BlockQueue
 from napari_dacapo.models.prediction import source_of
+from napari_dacapo.models.source import PredictionSource
 from napari_dacapo.models.tiling import Span, Tiling
+from napari_dacapo.volumes import Identity, Volume
 
 TIMEOUT = 60
 
@@ -40,7 +43,10 @@ class TestBlockQueue:
         order = drain(queue)
         assert order[0] == (1, 1)
         assert set(order[1:5]) == {(0, 1), (1, 0), (1, 2), (2, 1)}
-        assert queue.progress == (9, 9)
+        assert queue.progress == (0, 9)
+        queue.finish((1, 1))
+        queue.finish((1, 1))
+        assert queue.progress == (1, 9)
 
     def test_only_what_is_on_screen(self) -> None:
         queue = BlockQueue(tiling(40, 40, 40))
@@ -53,6 +59,7 @@ class TestBlockQueue:
         queue.look_at((5,), Span((0,), (50,)))
         assert queue.take() == (0,)
         queue.look_at((95,), Span((80,), (20,)))
+        queue.finish((0,))  # nobody asks for it any more
         assert queue.progress == (0, 2)
         assert drain(queue) == [(9,), (8,)]
 
@@ -171,6 +178,31 @@ class TestLivePrediction:
             shown = np.asarray(live.volume.data)
         np.testing.assert_array_equal(shown, np.asarray(volume.data))
 
+    def test_several_blocks_at_once(self, volume: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As on a GPU, where the next block is read while one is computed."""
+        expected = np.asarray(volume.data)
+        block_cache.clear()
+        monkeypatch.setattr(PredictionSource, "blocks_at_once", 3)
+        np.testing.assert_array_equal(np.asarray(volume.data), expected)
+        block_cache.clear()
+        progress: list[Any] = []
+        with LivePrediction(volume, on_progress=lambda *counts: progress.append(counts)) as live:
+            live.predict_all()
+            assert live.wait(TIMEOUT)
+            np.testing.assert_array_equal(np.asarray(live.volume.data), expected)
+        assert progress == [(n, 27) for n in range(1, 28)]
+
+    def test_an_error_among_several_blocks_is_told_once(
+        self, kit: Any, volume: Any, tiny: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(PredictionSource, "blocks_at_once", 3)
+        kit.TinyRun(tiny.folder, seed=7)
+        errors: list[Exception] = []
+        with LivePrediction(volume, on_error=errors.append) as live:
+            live.predict_all()
+            assert live.wait(TIMEOUT)
+        assert len(errors) == 1
+
     def test_an_error_is_told_and_ends_the_request(self, kit: Any, volume: Any, tiny: Any) -> None:
         kit.TinyRun(tiny.folder, seed=7)  # the checkpoint is replaced
         errors: list[Exception] = []
@@ -211,7 +243,47 @@ class TestLivePrediction:
             LivePrediction(kit.make_raw((12, 12, 12)))
 
 
+def test_finished_blocks_of_a_vast_volume_are_found(tiny: Any) -> None:
+    """Reading asks for those that there are, not for all that could be."""
+    raw = Volume(
+        data=da.zeros((10**6,) * 3, chunks=10**6 // 4, dtype=np.float32),
+        axis_names=("z", "y", "x"),
+        voxel_size=(8.0,) * 3,
+        offset=(0.0,) * 3,
+        identity=Identity("tiny", "vast", "raw"),
+    )
+    volume = predict(tiny, 1, raw)
+    source = source_of(volume)
+    assert np.prod(source.tiling.grid) > 10**14
+    with LivePrediction(volume) as live:
+        live.look_at((4000, 4000, 4000))
+        assert live.wait(TIMEOUT)
+        (index,) = source.finished(Span((0, 0, 0), volume.spatial_shape))
+        box = source.tiling.output(index)
+        # A line through 80,000 tiles, of which one is finished.
+        line = np.asarray(live.volume.data[0, box.begin[0], box.begin[1]])
+        assert (~np.isnan(line)).nonzero()[0].tolist() == list(range(box.begin[2], box.end[2]))
+        there = np.asarray(live.volume.data[(slice(None), *box.slices)])
+        np.testing.assert_array_equal(there, source.peek(index))
+    assert not list(source.finished(Span((0, 0, 0), box.begin)))
+
+
 class TestBlockCache:
+    def test_places_are_those_in_memory(self) -> None:
+        cache = BlockCache(8_000)
+        for i in range(5):
+            cache.get(("a", (i,)), self.block)
+        cache.get(("b", (7,)), self.block)
+        assert cache.places("a") == [(4,)]
+        assert cache.places("b") == [(7,)]
+        assert cache.places("c") == []
+        cache.set_size(0)
+        assert cache.places("a") == cache.places("b") == []
+        cache.set_size(8_000)
+        cache.get(("a", (0,)), self.block)
+        cache.clear()
+        assert cache.places("a") == []
+
     def block(self, value: float = 0, n: int = 1000) -> Any:
         return np.full(n, value, np.float32)
 
@@ -284,11 +356,11 @@ class TestBlockCache:
         monkeypatch.setattr(module, "DISK_BYTES", 20_000)
         monkeypatch.setattr(module, "_unchecked", 20_000)
         for i in range(20):
-            BlockCache(0).get(("a", (i,)), self.block, disk=True)
+            BlockCache(0).get(("a", (i,)), self.block, disk=(1000,))
         files = list(module.disk_folder().rglob("*.npy"))
         assert 1 <= len(files) <= 6
 
     def test_a_full_disk_costs_only_the_time(self, tmp_path: Any, monkeypatch: Any) -> None:
         (tmp_path / "file").touch()
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-        assert BlockCache(0).get(("a", (0,)), self.block, disk=True).size == 1000
+        assert BlockCache(0).get(("a", (0,)), self.block, disk=(1000,)).size == 1000

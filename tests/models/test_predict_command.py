@@ -112,3 +112,26 @@ def test_a_run_without_checkpoints(
     options = ["never_trained", "--store", stores / "main", "-i", raw, "-o", tmp_path / "o"]
     assert command(*options) == 1
     assert "has no checkpoints" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_of_the_cluster_is_not_looked_for_here(
+    given: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], device: str
+) -> None:
+    """A head node has no GPU; here there is not even a scheduler."""
+    options = ["--device", device, "--scheduler", "tcp://127.0.0.1:9", "--workers", 2]
+    assert command(*given, "-o", tmp_path / "out.zarr", *options) == 1
+    err = " ".join(capsys.readouterr().err.split())
+    assert "no dask scheduler" in err
+    assert "--workers is not used with --scheduler" in err
+
+
+def test_the_input_is_written_down_as_a_whole_path(
+    given: list[Any], stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(stores / "data")
+    given[-1] = "aniso_val.zarr/raw"
+    roi = ["--roi", "1200:1240,800:840,440:480"]
+    assert command(*given, "-o", tmp_path / "out.zarr", *roi) == 0
+    ours = zarr.open_group(tmp_path / "out.zarr", mode="r").attrs["napari-dacapo"]
+    assert ours["input"] == str(stores / "data" / "aniso_val.zarr" / "raw")

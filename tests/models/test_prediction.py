@@ -17,9 +17,9 @@ from napari_dacapo.models import predict
 from napari_dacapo.models.block_cache import block_cache, disk_folder
 from napari_dacapo.models.network import choose_device
 from napari_dacapo.models.prediction import explain, source_of
-from napari_dacapo.models.scaling import training_intensities
 from napari_dacapo.runs import open_store
 from napari_dacapo.store.configs import AffinitiesTaskConfig
+from napari_dacapo.volumes.any_array import as_volume
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,7 +122,7 @@ def test_context_and_zeros_around_raw(kit: Any, tmp_path: Path) -> None:
         # Grown to whole voxels.
         (((81, 87, 96), (8, 1, 0.5)), (80, 80, 96), (2, 1, 1)),
         # Beyond raw on both sides.
-        (((40, 80, 80), (400, 8, 8)), (40, 80, 80), (50, 1, 1)),
+        (((40, 80, 80), (280, 8, 8)), (40, 80, 80), (35, 1, 1)),
     ],
 )
 def test_roi(kit: Any, tiny: Any, roi: Any, offset: Any, shape: Any) -> None:
@@ -145,6 +145,22 @@ def test_roi(kit: Any, tiny: Any, roi: Any, offset: Any, shape: Any) -> None:
 def test_impossible_rois(kit: Any, tiny: Any, roi: Any, reason: str) -> None:
     with pytest.raises(PredictionError, match=reason):
         predict(tiny, 1, kit.make_raw((20, 20, 20)), roi=roi)
+
+
+@pytest.mark.parametrize("far", [1e7, 1e300, 1e308])
+def test_a_roi_far_beyond_raw_is_cut(kit: Any, tiny: Any, far: float) -> None:
+    raw = kit.make_raw((20, 20, 20), offset=800)
+    volume = predict(tiny, 1, raw, roi=((880, -far, 800), (80, 1.79e308, far)))
+    assert any("beyond raw" in note for note in volume.notes)
+    # A block has 12 voxels of 8 nm.
+    assert volume.offset == (880, 800 - 96, 800)
+    assert volume.spatial_shape[0] == 10
+    assert volume.spatial_shape[2] == 20 + 12
+    assert volume.spatial_shape[1] <= 20 + 24
+    assert np.isfinite(np.asarray(volume.data)).all()
+    near = predict(tiny, 1, raw, roi=((800 - 80, 800, 800), (320, 160, 160)))
+    assert near.spatial_shape == (40, 20, 20)
+    assert not any("beyond raw" in note for note in near.notes)
 
 
 def test_raw_smaller_than_the_context(kit: Any, tmp_path: Path) -> None:
@@ -261,7 +277,7 @@ def test_intensities(kit: Any, tiny: Any) -> None:
         expected = tiny.network(torch.from_numpy(scaled)[None, None])[0].numpy()
     volume = predict(tiny, 1, raw, intensities=(10, 210))
     np.testing.assert_array_equal(np.asarray(volume.data), expected)
-    assert explain(volume)["intensities"] == [10, 210]
+    assert explain(volume)["intensities"] == [[10, 210]]
     as_is = predict(tiny, 1, raw, intensities=None)
     assert np.abs(np.asarray(as_is.data) - expected).max() > 0.1
     with pytest.raises(PredictionError, match="same for 0 and for 1"):
@@ -278,19 +294,6 @@ def test_integers_are_scaled_as_in_training(stores: Path) -> None:
     assert any("0 is seen as 0 and 255 as 1" in note for note in volume.notes)
     stored = run.prediction("iso0_val_a", 60)
     np.testing.assert_allclose(np.asarray(volume.data), np.asarray(stored.data), atol=5e-6)
-
-
-@pytest.mark.parametrize(
-    ("store", "run", "expected"),
-    [
-        ("pypi-0.3.5", "dist_same_iso0", (0.0, 255.0)),
-        ("pypi-0.3.5", "simple_split", (0.0, 255.0)),
-        ("main", "dist_aniso", (0.0, 255.0)),
-    ],
-)
-def test_training_intensities(stores: Path, store: str, run: str, expected: Any) -> None:
-    config = open_store(stores / store).run(run).config
-    assert training_intensities(config.datasplit_config, "uint8") == expected
 
 
 def test_nan_weights_are_said(kit: Any, tmp_path: Path) -> None:
@@ -331,36 +334,6 @@ def test_a_checkpoint_replaced_meanwhile(kit: Any, tmp_path: Path, tiny: Any) ->
         np.asarray(volume.data)
 
 
-def test_not_enough_memory_halves_the_block(
-    kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from napari_dacapo.models import network
-
-    forward = network.Network._forward
-    sizes = []
-
-    def limited(self: Any, x: torch.Tensor) -> torch.Tensor:
-        if x.numel() > limit:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        sizes.append(x.numel())
-        return forward(self, x)
-
-    monkeypatch.setattr(network.Network, "_forward", limited)
-    run = kit.TinyRun(tmp_path, kit.unet(padding="valid", input_shape=(40, 40, 40)))
-    raw = kit.make_raw((40, 40, 40))
-    limit = 40**3 // 3
-    volume = predict(run, 1, raw)
-    np.testing.assert_allclose(np.asarray(volume.data), run_whole(run.network, raw), atol=1e-6)
-    assert len(sizes) > 2
-    assert max(sizes) <= limit
-    assert source_of(volume).network.load().splits > 0
-
-    block_cache.clear()
-    limit = 100
-    with pytest.raises(PredictionError, match="not enough memory on cpu for the smallest block"):
-        np.asarray(volume.data)
-
-
 def test_devices() -> None:
     assert choose_device("cpu") == "cpu"
     assert choose_device("auto") in ("cpu", "cuda", "mps")
@@ -373,6 +346,12 @@ def test_half_precision_is_for_gpus(kit: Any, tiny: Any) -> None:
     volume = predict(tiny, 1, kit.make_raw((12, 12, 12)), device="cpu", half=True)
     assert any("Half precision is for GPUs" in note for note in volume.notes)
     assert np.isfinite(np.asarray(volume.data)).all()
+
+
+@pytest.mark.skipif(choose_device() != "cpu", reason="this machine has a GPU")
+def test_half_precision_where_there_is_no_gpu_to_choose(kit: Any, tiny: Any) -> None:
+    notes = predict(tiny, 1, kit.make_raw((12, 12, 12)), half=True).notes
+    assert any("Half precision is for GPUs" in note for note in notes)
 
 
 def test_names_change_with_the_contents(kit: Any, tiny: Any, tmp_path: Path) -> None:
@@ -423,6 +402,29 @@ def test_blocks_on_disk(kit: Any, tiny: Any) -> None:
     block_cache.clear()
     files[1].write_bytes(files[1].read_bytes()[:50])
     np.testing.assert_array_equal(np.asarray(volume.data), first)
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 12, 12), (2, 8, 12, 12), (1, 10**6, 10**6, 10**6)])
+def test_blocks_on_disk_of_another_shape(kit: Any, tiny: Any, shape: tuple[int, ...]) -> None:
+    volume = predict(tiny, 1, kit.make_raw((20, 12, 12)), cache="disk")
+    first = np.asarray(volume.data)
+    file = sorted(disk_folder().rglob("*.npy"))[1]
+    with file.open("wb") as damaged:
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(damaged, header)
+        damaged.write(bytes(4 * min(np.prod(shape), 2000)))
+    block_cache.clear()
+    np.testing.assert_array_equal(np.asarray(volume.data), first)
+    # What was computed again replaces it.
+    assert np.load(file).shape == (1, 8, 12, 12)
+
+
+def test_blocks_of_arrays_in_memory_are_not_kept_on_disk(kit: Any, tiny: Any) -> None:
+    elements = np.random.default_rng(0).random((12, 12, 12), np.float32)
+    volume = predict(tiny, 1, as_volume(elements, "mine", voxel_size=(8, 8, 8)), cache="disk")
+    assert any("not kept on disk" in note for note in volume.notes)
+    np.asarray(volume.data)
+    assert not list(disk_folder().rglob("*.npy"))
 
 
 def test_affinities_are_between_0_and_1(kit: Any, tmp_path: Path) -> None:

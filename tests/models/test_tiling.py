@@ -93,7 +93,7 @@ def test_dacapos_tiling() -> None:
 
 
 def test_nothing_left() -> None:
-    with pytest.raises(PredictionError, match="Nothing is left"):
+    with pytest.raises(PredictionError, match="Too little is left"):
         Tiling(Span((0,), (9,)), (8,), (8,), (1,), (4,))
 
 
@@ -149,6 +149,13 @@ def test_the_smallest_block_cannot_be_halved(kit: Any) -> None:
     model = build_model(kit.unet(padding="valid"), kit.distance())
     assert halves(model, (18, 18, 18)) is None
     assert halves(build_model(kit.unet(), kit.distance()), (12, 12, 12)) is None
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_blocks_of_networks_with_attention_are_not_cut(kit: Any, padding: str) -> None:
+    """Their gates depend on the whole block: halves would give something else."""
+    model = build_model(kit.unet(use_attention=True, padding=padding), kit.distance())
+    assert halves(model, (48, 48, 48)) is None
 
 
 @pytest.mark.parametrize(

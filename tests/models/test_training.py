@@ -140,6 +140,24 @@ def test_starts_that_cannot_be(stores: Path, start: Any, error: Any, reason: str
     assert run.row().name == "dist_same_iso0_resumed"
 
 
+@pytest.mark.parametrize("name", ["ds_val/voi.json", "voi.json"])
+def test_a_start_from_the_best_by_a_criterion(stores: Path, tmp_path: Path, name: str) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(stores / "pypi-0.3.5", store)
+    marker = store / "dist_same_iso0" / "checkpoints" / name
+    marker.parent.mkdir(exist_ok=True)
+    marker.write_text('{"iteration": 60}')
+    run = open_store(store).run("dist_same_iso0")
+    weights = run.weights_store.retrieve_start("dist_same_iso0", "voi")
+    assert weights.path == run.checkpoint_path(60)
+
+
+def test_a_start_config_that_is_none(stores: Path) -> None:
+    run = started(stores, structure(BaseStartConfig, "hello"))
+    with pytest.raises(UnsupportedError, match=r"start_config of run .* cannot be used: "):
+        _ = run.model
+
+
 def test_a_start_does_not_leave_the_store(stores: Path) -> None:
     run = started(stores, StartConfig(run="dist_same_iso0", criterion="../../../secret"))
     with pytest.raises(Exception, match=r"\.\."):
@@ -271,18 +289,33 @@ class TestOptimizerStates:
             lambda s: s.pop("state"),
             lambda s: s.update(param_groups=3),
             lambda s: s["param_groups"][0].update(params=[0]),
-            lambda s: s["state"].update({99: s["state"][0]}),
+            lambda s: s["state"].update({99: dict(s["state"][0])}),
             lambda s: s["state"][0].update(exp_avg=torch.ones(7, 7)),
             lambda s: s["state"].update({0: 5}),
+            lambda s: s["state"][0].update(step="x"),
+            lambda s: s["state"][0].update(step=torch.ones(2)),
+            lambda s: s["state"][0].update(exp_avg=torch.ones(1)),
+            lambda s: s["param_groups"][0].update(params=["a"] * len(s["param_groups"][0])),
         ],
     )
     def test_states_that_make_no_sense(self, kit: Any, tmp_path: Path, change: Any) -> None:
         weights = self.weights(kit, tmp_path, change)
         model = build_model(kit.unet(), kit.distance())
         before = {key: value.clone() for key, value in model.state_dict().items()}
+        optimizer = radam(model, 0.1)
         with pytest.raises(CheckpointError, match="optimizer's state"):
-            resume(model, radam(model, 0.1), weights)
+            resume(model, optimizer, weights)
+        assert optimizer.state == {}
+        assert (
+            optimizer.state_dict()["param_groups"] == radam(model, 0.1).state_dict()["param_groups"]
+        )
         assert all(torch.equal(before[key], v) for key, v in model.state_dict().items())
+
+    def test_an_optimizer_that_is_no_state(self, kit: Any, tmp_path: Path) -> None:
+        model = build_model(kit.unet(), kit.distance())
+        torch.save({"model": model.state_dict(), "optimizer": [1, 2]}, tmp_path / "1")
+        with pytest.raises(CheckpointError, match="its optimizer is no state but list"):
+            load_checkpoint(tmp_path / "1")
 
     def test_no_state_at_all(self, kit: Any, tmp_path: Path) -> None:
         model = build_model(kit.unet(), kit.distance())

@@ -171,6 +171,29 @@ def test_best_of_one_criterion_and_of_nothing() -> None:
     assert math.isnan(best.item())
 
 
+@pytest.mark.parametrize(
+    ("criterion", "stored", "best", "iteration"),
+    [
+        ("voi", (NAN, math.inf), math.inf, 2), ("voi", (NAN, math.inf, 3.0), 3.0, 3),
+        ("voi", (math.inf, NAN, math.inf), math.inf, 1),
+        ("f1_score", (NAN, -math.inf), -math.inf, 2), ("f1_score", (-math.inf, NAN), -math.inf, 1),
+    ],
+)  # fmt: skip
+def test_what_is_missing_never_beats_the_worst_of_scores(
+    criterion: str, stored: tuple[float, ...], best: float, iteration: int
+) -> None:
+    scores = _scores(task=AFFINITIES if criterion == "voi" else DISTANCE)
+    place = scores.criteria.index(criterion)
+    entries = []
+    for number, value in enumerate(stored, start=1):
+        vector = [0.0] * len(scores.criteria)
+        vector[place] = value
+        entries.append(ValidationIteration(number, [[vector]]))
+    array = scores.subscores(entries).to_xarray()
+    index, found = scores.get_best(array.sel(criteria=criterion), "iterations")
+    assert (index.item(), found.item()) == (iteration, best)
+
+
 def test_best_needs_to_know_the_criterion() -> None:
     scores = _scores((10, [[[1.0, 2.0, 3.0]]]))
     array = scores.to_xarray()

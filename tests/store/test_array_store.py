@@ -120,12 +120,13 @@ def test_listings(options: Callable[[str], Options]) -> None:
 
 
 def _make(root: Path, *paths: str) -> LocalArrayStore:
-    """Make a store with these folders in the validations of a run; predictions are arrays."""
+    """Make a store with these folders in the validations of a run; predictions have a chunk."""
     for path in paths:
         folder = root / "run" / "validation.zarr" / path
         folder.mkdir(parents=True)
         if folder.name == "prediction":
             (folder / ".zarray").touch()
+            (folder / "0.0.0").touch()
     return LocalArrayStore(Options(runs_base_dir=root))
 
 
@@ -153,6 +154,16 @@ def test_a_prediction_counts_when_it_is_an_array(tmp_path: Path) -> None:
     store = _make(tmp_path, "1/ds_a/prediction", "1/ds_b/prediction", "1/ds_b/output/.nfs1")
     (tmp_path / "run/validation.zarr/1/ds_b/prediction/.zarray").unlink()
     assert _look(store, "run", 1) == StoredValidation(1, frozenset({"ds_a"}))
+
+
+def test_a_prediction_without_chunks_is_not_written_yet(tmp_path: Path) -> None:
+    store = _make(tmp_path, "1/ds_a/prediction", "1/ds_a/output/threshold_127")
+    assert _look(store, "run", 1).is_complete(["a"])
+    (tmp_path / "run/validation.zarr/1/ds_a/prediction/0.0.0").unlink()
+    stored = _look(store, "run", 1)
+    assert stored.unwritten == {"ds_a"}
+    assert stored.folders == {"ds_a"}
+    assert not stored.is_complete(["a"])
 
 
 def test_what_is_no_iteration(tmp_path: Path) -> None:
@@ -259,7 +270,7 @@ def test_a_tree_of_folders_is_looked_through_within_limits(
     listed = _count_listings(monkeypatch)
     monkeypatch.setattr(stored_validation, "_MAX_FOLDERS", 20)
     assert _look(store, "run", 1).folders == {"ds_z"}
-    assert len(listed) <= 20
+    assert len(listed) <= 20 + 1  # that of the prediction's chunks
 
 
 def _count_listings(monkeypatch: pytest.MonkeyPatch) -> list[object]:

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import dask.array as da
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_dacapo.errors import PredictionError
+from napari_dacapo.models import predict
+from napari_dacapo.models.prediction import source_of
 from napari_dacapo.models.source import assemble
 from napari_dacapo.models.tiling import Span, Tiling
+from napari_dacapo.runs import open_store
 from napari_dacapo.viewers.live_prediction.boxes import (
     Box,
     at_most,
@@ -23,15 +27,24 @@ from napari_dacapo.viewers.live_prediction.boxes import (
 )
 from napari_dacapo.viewers.live_prediction.news import News
 from napari_dacapo.viewers.live_prediction.pictures import _EveryNth, difference
-from napari_dacapo.viewers.live_prediction.raw import choose_channels
-from napari_dacapo.viewers.live_prediction.request import parse_channels, parse_voxel_size
+from napari_dacapo.viewers.live_prediction.preparation import prepare
+from napari_dacapo.viewers.live_prediction.raw import choose_channels, open_raw
+from napari_dacapo.viewers.live_prediction.request import (
+    RawSource,
+    Request,
+    parse_channels,
+    parse_voxel_size,
+)
 from napari_dacapo.viewers.live_prediction.state import LiveState, in_words
 from napari_dacapo.viewers.view_state import ViewState
 from napari_dacapo.volumes import Identity, LazyArray, Volume
+from napari_dacapo.volumes.any_array import as_volume
 from napari_dacapo.volumes.object_source import ObjectSource
 from napari_dacapo.volumes.views import SourceView
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 
@@ -189,6 +202,47 @@ class TestChannels:
         assert choose_channels(raw, (0,)) is raw
 
 
+class TestPlacesOfRaw:
+    """Where raw lies when the user says how large its voxels are."""
+
+    def run(self, stores: Path) -> Any:
+        return open_store(stores / "main").run("dist_valid_iso")
+
+    @pytest.mark.parametrize("voxel_size", [None, (16.0,), (16.0, 8.0, 4.0)])
+    def test_the_offset_of_a_file_is_in_nm(
+        self, stores: Path, tmp_path: Path, voxel_size: Any
+    ) -> None:
+        array = zarr.create_array(
+            tmp_path / "raw.zarr", shape=(9, 9, 9), chunks=(9, 9, 9), dtype="u1", zarr_format=2
+        )
+        array.attrs.update(voxel_size=[8, 8, 8], offset=[800, 1600, 2400], units=["nm"] * 3)
+        source = RawSource("path", str(tmp_path / "raw.zarr"))
+        assert open_raw(self.run(stores), source, voxel_size).offset == (800, 1600, 2400)
+
+    def test_a_layer_that_says_nothing_is_counted_in_voxels(self, stores: Path) -> None:
+        layer = volume((9, 9, 9)).with_(voxel_size=(1.0,) * 3, offset=(-0.5, 9.5, 0.0))
+        source = RawSource("layer", "mine", layer, sized=False)
+        assert open_raw(self.run(stores), source, (16.0,)).offset == (-8, 152, 0)
+        sized = RawSource("layer", "mine", layer, sized=True)
+        assert open_raw(self.run(stores), sized, (16.0,)).offset == (-0.5, 9.5, 0)
+
+
+class TestChangedInPlace:
+    def test_each_prediction_of_a_layer_is_of_what_it_is_now(self, stores: Path) -> None:
+        elements = np.random.default_rng(0).random((16, 16, 16), np.float32)
+        raw = as_volume(elements, "mine", voxel_size=(8, 8, 8))
+        run = open_store(stores / "pypi-0.3.5").run("dist_same_iso0")
+        request = Request(60, RawSource("layer", "mine", raw), device="cpu")
+        first = np.asarray(prepare(run, request, "here").computed.data)
+        elements[:] = 0
+        second = np.asarray(prepare(run, request, "here").computed.data)
+        fresh = as_volume(elements.copy(), "other", voxel_size=(8, 8, 8))
+        request = Request(60, RawSource("layer", "other", fresh), device="cpu")
+        expected = np.asarray(prepare(run, request, "here").computed.data)
+        np.testing.assert_array_equal(second, expected)
+        assert np.abs(first - second).max() > 1e-4
+
+
 class _Blocks:
     """Stands for the finished blocks of a prediction, every other one missing."""
 
@@ -204,6 +258,9 @@ class _Blocks:
         if sum(index) % 2:
             return None
         return self.elements[(slice(None), *self.tiling.output(index).slices)]
+
+    def finished(self, region: Span) -> list[tuple[int, ...]]:
+        return [index for index in self.tiling.within(region) if sum(index) % 2 == 0]
 
     def whole(self) -> NDArray[np.float32]:
         everything = tuple(slice(None) for _ in self.shape)
@@ -231,6 +288,19 @@ class TestCoarseLevels:
             data.draw(st.one_of(st.integers(0, n - 1), st.slices(n))) for n in expected.shape
         )
         np.testing.assert_array_equal(np.asarray(array[index]), expected[index])
+
+    def test_of_a_vast_volume(self, stores: Path) -> None:
+        """What is read costs what is finished, not what there could be."""
+        run = open_store(stores / "main").run("dist_valid_iso")
+        zeros = da.zeros((10**6,) * 3, chunks=10**6 // 4, dtype=np.float32)
+        raw = volume((1, 1, 1)).with_(data=zeros, voxel_size=(8.0,) * 3)
+        source = source_of(predict(run, 20, raw, device="cpu"))
+        middle = tuple(n // 2 for n in source.tiling.grid)
+        source.block(middle)
+        begin = source.tiling.output(middle).begin
+        coarse = _EveryNth(source, begin)
+        plane = np.asarray(LazyArray.from_view(SourceView(coarse), "coarse")[0, 1])
+        assert (~np.isnan(plane)).nonzero() == (1, 1)
 
 
 class TestNews:

@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from napari_dacapo.viewers.view_state import (
+from napari_dacapo.viewers.orientation import (
     IDENTITY_ORIENTATION,
-    LayerState,
-    ViewState,
     directions_from_orientation,
     orientation_from_directions,
 )
+from napari_dacapo.viewers.view_state import LayerState, ViewState
 
 numbers = st.floats(-1e6, 1e6)
 names = st.text(max_size=20)
+colors = st.tuples(*[st.floats(0, 1)] * 4)
 layer_states = st.builds(
     LayerState,
     slot=names,
@@ -31,6 +31,8 @@ layer_states = st.builds(
     colormap=st.none() | names,
     selected_label=st.none() | st.integers(0, 2**64 - 1),
     show_selected_label=st.booleans(),
+    color_stops=st.lists(st.tuples(numbers, colors), max_size=3).map(tuple),
+    label_colors=st.lists(st.tuples(st.none() | st.integers(0, 99), colors), max_size=3).map(tuple),
 )
 view_states = st.sampled_from([("z", "y", "x"), ("y", "x")]).flatmap(
     lambda axes: st.builds(

@@ -263,23 +263,59 @@ def test_large_labels_have_coarser_copies_of_labels() -> None:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        (np.array([[0, 100], [200, 300]], "i4"), (0, 300)),
-        (np.array([[0, np.nan], [np.inf, 3]]), (0, 3)),
         (np.array([[0, 100], [200, 255]], "u1"), (0, 255)),
         (np.array([[False, True]]), (0, 1)),
+        (np.array([[0, 1000]], "u2"), (0, 65535)),
+        (np.array([[0, 1000]], "i4"), None),
         (np.full((2, 2), 7.0), None),
-        (np.full((2, 2), np.nan), None),
     ],
 )
-def test_the_range_of_arrays_in_memory_is_that_of_a_sample(values: Any, expected: Any) -> None:
+def test_the_range_is_that_of_the_type(values: Any, expected: Any) -> None:
     assert as_volume(values, "a").value_range == expected
 
 
-def test_the_range_of_a_large_array_is_looked_for_in_a_part_of_it() -> None:
-    values = np.broadcast_to(np.arange(1000, dtype="u2"), (4096, 4096, 1000))
-    low, high = as_volume(values, "a").value_range or (0, 0)
-    assert 0 <= low < 100
-    assert 900 < high <= 999
+@pytest.mark.parametrize(
+    ("units", "factors"),
+    [("um", (1e3, 1e3, 1e3)), (("um", "nm", "nm"), (1e3, 1, 1)), ("angstrom", (0.1,) * 3)],
+)
+def test_units_of_what_is_given(units: Any, factors: tuple[float, ...]) -> None:
+    volume = as_volume(numbered(), "a", voxel_size=(2, 3, 4), offset=(5, 6, 7), units=units)
+    np.testing.assert_allclose(volume.voxel_size, np.multiply((2, 3, 4), factors))
+    np.testing.assert_allclose(volume.offset, np.multiply((5, 6, 7), factors))
+    said = SimpleNamespace(data=numbered(), voxel_size=(2, 3, 4), offset=(5, 6, 7))
+    same = as_volume(said, "a", units=units)
+    assert (same.voxel_size, same.offset) == (volume.voxel_size, volume.offset)
+    said.units = ["mm"] * 3
+    assert as_volume(said, "a", units=units).voxel_size == (2e6, 3e6, 4e6), "it says so itself"
+    both = as_volume(said, "a", units=units, offset=1)
+    np.testing.assert_allclose(both.offset, factors)
+    assert both.voxel_size == (2e6, 3e6, 4e6)
+    moved = as_volume(volume, "a", offset=(1, 1, 1), units=units)
+    np.testing.assert_allclose(moved.offset, factors)
+    assert moved.voxel_size == volume.voxel_size
+
+
+@pytest.mark.parametrize("units", ["parsec", ("nm", "nm"), 4, ("nm", None, "nm")])
+def test_units_that_are_none_are_refused(units: Any) -> None:
+    with pytest.raises(ValueError, match=r"^a: units"):
+        as_volume(numbered(), "a", voxel_size=1, units=units)
+
+
+def test_masked_elements_have_no_value() -> None:
+    mask = np.zeros(SHAPE, bool)
+    mask[1] = True
+    image = np.ma.MaskedArray(numbered(dtype="f4"), mask)
+    expected = np.where(mask, np.nan, numbered(dtype="f4"))
+    np.testing.assert_array_equal(np.asarray(as_volume(image, "a").data), expected)
+    np.testing.assert_array_equal(np.asarray(as_volume(da.from_array(image), "a").data), expected)
+    labels = np.ma.MaskedArray(numbered(dtype="u4"), mask)
+    expected = np.where(mask, 0, numbered(dtype="u4"))
+    np.testing.assert_array_equal(np.asarray(as_volume(labels, "a", kind="labels").data), expected)
+    for array in (labels, da.from_array(labels), SimpleNamespace(data=labels, voxel_size=1)):
+        with pytest.raises(ValueError, match=r"^a: elements of it are masked.*array\.filled"):
+            as_volume(array, "a")
+    unmasked = np.ma.MaskedArray(numbered())
+    np.testing.assert_array_equal(np.asarray(as_volume(unmasked, "a").data), numbered())
 
 
 @given(

@@ -12,7 +12,7 @@ from napari_dacapo.runs.row import RunRow
 from napari_dacapo.widgets.runs_widget import RunsWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
@@ -57,20 +57,8 @@ def rows() -> tuple[RunRow, ...]:
 
 
 @pytest.fixture(autouse=True)
-def _preferences(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Keep the preferences of each test in a file of its own.
-
-    napari reads where they are once, when it is imported.
-    """
-    from napari import settings
-
-    folder = tmp_path_factory.mktemp("preferences")
-    monkeypatch.setattr(settings, "_CFG_PATH", str(folder / "settings.yaml"))
-    settings._clear_plugin_settings_cache()
-    yield
-    settings._clear_plugin_settings_cache()
+def _preferences(own_preferences: None) -> None:
+    """Widgets read and write preferences."""
 
 
 @pytest.fixture

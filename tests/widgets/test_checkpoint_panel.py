@@ -247,6 +247,10 @@ class TestPredicting:
         assert "no voxel size" in page.status.notes.text()
         assert notification_manager.records
         assert page.live.state.phase == "idle"
+        page.source.voxel_size.setText("8")
+        click(qtbot, page.here)
+        assert "no voxel size" not in page.status.notes.text()
+        qtbot.waitUntil(lambda: ended(page))
 
     def test_the_work_ends_with_the_dock(
         self, qtbot: QtBot, page: Any, demo_dock: RunsWidget
@@ -258,7 +262,7 @@ class TestPredicting:
             page.deleteLater()
         assert live._live is None
         for thread in threading.enumerate():
-            if thread.name.startswith("napari-dacapo"):
+            if thread.name.startswith("napari-dacapo live prediction"):
                 thread.join(60)
                 assert not thread.is_alive()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
@@ -84,6 +85,28 @@ def test_a_refusal_is_plain_and_the_addresses_are_edited(
     qtbot.waitUntil(lambda: clipboard().startswith("https://neuroglancer-demo.appspot.com/"))
     assert store not in clipboard()
     assert not panel.served.isVisible()
+
+
+def test_what_has_no_address_is_left_out_when_told_to(
+    qtbot: QtBot, panel: LinkPanel, demo_dock: RunsWidget, viewer: ViewerModel
+) -> None:
+    store = demo_dock.session.store.state.path
+    preferences.set_url_map({store: "https://example.org/runs"})
+    viewer.add_image(np.zeros((4, 4, 4)), name="mine")
+    assert not panel.leave_out.isVisible()
+    panel.kinds["static"].click()
+    assert panel.leave_out.isVisible()
+    panel.copy.click()
+    qtbot.waitUntil(lambda: panel.message.text().startswith("⚠ "))
+    assert "a tick in the dock" in panel.message.text()
+    qtbot.waitUntil(panel.copy.isEnabled)
+    panel.leave_out.click()
+    panel.copy.click()
+    qtbot.waitUntil(lambda: clipboard().startswith("https://neuroglancer-demo.appspot.com/"))
+    qtbot.waitUntil(lambda: panel.message.text().startswith("Link copied: "))
+    assert "Left out: mine" in panel.message.text()
+    panel.choose_kind("live")
+    assert panel.without == ()
 
 
 def test_a_state_is_saved_and_opened(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from pathlib import Path  # noqa: TC003 — typer reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +14,8 @@ from napari_dacapo.cli.printing import printable
 from napari_dacapo.errors import LinkError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_dacapo.viewers.links import Link
 
 __all__ = ["link"]
@@ -30,7 +32,25 @@ def link(
     ] = None,
     parameters: Annotated[
         str | None,
-        typer.Option(help="Parameters of the segmentation, as named by show or as a number."),
+        typer.Option(
+            help="Parameters of the segmentation, as named by show or as a number. A static link "
+            "takes those that are stored as they are stored."
+        ),
+    ] = None,
+    segmentation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="stored|computed",
+            help="As stored, or computed from the prediction. Default: stored unless empty.",
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE",
+            help="Leave a layer out: raw, gt, prediction, segmentation, or private for all that "
+            "have no public address; may be given several times.",
+        ),
     ] = None,
     prefix: Annotated[
         str | None,
@@ -58,7 +78,7 @@ def link(
             "--url-map",
             metavar="A=URL",
             help="Files under A are at URL for everybody (https://, s3://, gs://); may be given "
-            "several times. Default: url_map of the options file.",
+            "several times. Added to url_map of the options file.",
         ),
     ] = None,
     path_map: PathMapOption = None,
@@ -69,16 +89,32 @@ def link(
     Examples:
       napari-dacapo link my_run --store /nrs/lab/dacapo
       napari-dacapo link my_run --static --url-map /nrs/lab=https://data.example.org/lab
+      napari-dacapo link my_run --static --without segmentation
       napari-dacapo link my_run --static --json state.json
     """
     from napari_dacapo.options import parse_map
+    from napari_dacapo.runs.selection import volumes_asked_for
     from napari_dacapo.viewers.links import make_link, stop_live_links
+    from napari_dacapo.viewers.url_maps import known_url_map
 
+    if segmentation not in (None, "stored", "computed"):
+        raise typer.BadParameter("--segmentation is stored or computed.")
     found = find_run(run, store, path_map)
-    volumes = found.volumes(dataset=dataset, iteration=iteration, parameters=parameters)
-    addresses = {**found.store.options.url_map, **parse_map(url_map)}
+    source: Literal["stored", "computed"] | None = segmentation  # type: ignore[assignment]
+    # Nothing that is computed has a public address.
+    chosen = volumes_asked_for(
+        found, dataset, iteration, parameters, source, prefer_stored=not live
+    )
+    addresses = {**known_url_map(), **found.store.options.url_map, **parse_map(url_map)}
+    left_out = without or []
     try:
-        made = make_link(volumes, prefix=prefix, live=live, url_map=addresses, store=found.store)
+        made = make_link(
+            chosen.volumes, prefix=prefix, live=live, url_map=addresses, without=left_out
+        )
+        for volume in chosen.volumes:
+            if volume.role not in left_out:
+                _say(f"{volume.role}: {note}" for note in volume.notes)
+        _say(reason for reason in chosen.missing if reason.partition(":")[0] not in left_out)
         _print(made, json_file)
         if live:
             _wait()
@@ -89,14 +125,18 @@ def link(
 def _print(made: Link, json_file: Path | None) -> None:
     from napari_dacapo.viewers.neuroglancer.link_text import state_file_text
 
-    for note in made.notes:
-        print(printable(note), file=sys.stderr)
+    _say(made.notes)
     if json_file is not None:
         try:
             json_file.write_text(state_file_text(made.state), encoding="utf-8")
         except OSError as error:
             raise LinkError(f"{json_file} cannot be written: {error.strerror}.") from error
     print(made.url, flush=True)
+
+
+def _say(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(printable(note), file=sys.stderr)
 
 
 def _wait() -> None:

@@ -10,10 +10,11 @@ import typer
 from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run, find_store
 from napari_dacapo.cli.screen import has_screen, need_screen
 from napari_dacapo.cli.tables import print_line
-from napari_dacapo.errors import NapariDacapoError, SelectionError
+from napari_dacapo.errors import NapariDacapoError
 
 if TYPE_CHECKING:
     from napari_dacapo.runs import Run
+    from napari_dacapo.volumes import Volume
 
 __all__ = ["demo", "open_run"]
 
@@ -31,7 +32,10 @@ ScreenshotOption = Annotated[
 
 def open_run(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="Name or folder of a run.")
+        str | None,
+        typer.Argument(
+            metavar="RUN", help="Name or folder of a run, or an OME-Zarr that predict wrote."
+        ),
     ] = None,
     store: StoreOption = None,
     dataset: Annotated[
@@ -63,7 +67,8 @@ def open_run(
         typer.Option(
             "--url-map",
             metavar="A=URL",
-            help="What a link has at URL lies under A here; may be given several times.",
+            help="What a link has at URL lies under A here; may be given several times. Added to "
+            "url_map of the options file.",
         ),
     ] = None,
     path_map: PathMapOption = None,
@@ -77,8 +82,11 @@ def open_run(
       napari-dacapo open /nrs/lab/dacapo/mito_distance --iteration 1500
       napari-dacapo open my_run --path-map /nrs/lab=/mnt/lab --path-map /groups=/mnt/groups
       napari-dacapo open my_run --screenshot my_run.png
+      napari-dacapo open predicted.zarr
       napari-dacapo open --link 'https://…/#!…' --store /nrs/lab/dacapo
     """
+    from napari_dacapo.runs.selection import volumes_asked_for
+
     if (run is None) == (link is None):
         raise typer.BadParameter("Name a RUN, or give a --link: one of the two.")
     if link is not None:
@@ -89,8 +97,15 @@ def open_run(
         raise typer.BadParameter("--segmentation is stored or computed.")
     source: Literal["stored", "computed"] | None = segmentation  # type: ignore[assignment]
     _check_picture(screenshot)
+    if store is None and (volumes := _written(run)) is not None:
+        if (dataset, iteration, parameters, segmentation) != (None,) * 4:
+            raise typer.BadParameter(f"{run} is a prediction: there is nothing to choose.")
+        need_screen(for_picture=screenshot is not None)
+        _show_volumes(volumes, screenshot)
+        return
     found = find_run(run, store, path_map)
-    _check(found, dataset, iteration, parameters, source)
+    # What is not there is said before a window opens.
+    volumes_asked_for(found, dataset, iteration, parameters, source)
     need_screen(for_picture=screenshot is not None)
     _show(found, dataset, iteration, parameters, source, screenshot)
 
@@ -123,6 +138,21 @@ def demo(
     _show(find_run(str(folder), None), None, None, None, None, screenshot)
 
 
+def _written(path: str) -> list[Volume] | None:
+    """Return what ``predict`` wrote into a folder; None if it is another one, or none."""
+    from napari_dacapo.viewers.written import is_written, open_written
+
+    return open_written(Path(path)) if is_written(Path(path)) else None
+
+
+def _show_volumes(volumes: list[Volume], screenshot: Path | None) -> None:
+    from napari_dacapo.cli.window import show_volumes
+
+    show_volumes(volumes, screenshot=screenshot)
+    if screenshot is not None:
+        print_line(f"Saved {screenshot.absolute()}")
+
+
 def _open_link(
     link: str,
     store: str | None,
@@ -131,10 +161,12 @@ def _open_link(
     screenshot: Path | None,
 ) -> None:
     from napari_dacapo.options import parse_map
-    from napari_dacapo.viewers.links import read_linked
+    from napari_dacapo.viewers.linked import read_linked
+    from napari_dacapo.viewers.url_maps import known_url_map
 
     found = find_store(store, path_map) if store is not None or path_map else None
-    addresses = parse_map(url_map) if url_map else None
+    of_store = {} if found is None else found.options.url_map
+    addresses = {**known_url_map(), **of_store, **parse_map(url_map)}
     _check_picture(screenshot)
     # Before a window opens: a link that cannot be opened is one line, not an empty window.
     volumes, view = read_linked(link, store=found, url_map=addresses)
@@ -144,38 +176,6 @@ def _open_link(
     show_link(volumes, view, screenshot=screenshot)
     if screenshot is not None:
         print_line(f"Saved {screenshot.absolute()}")
-
-
-def _check(
-    run: Run,
-    dataset: str | None,
-    iteration: int | None,
-    parameters: str | None,
-    segmentation: Literal["stored", "computed"] | None,
-) -> None:
-    """Say what is not there before a window opens."""
-    from napari_dacapo.runs.selection import volumes_to_show
-
-    iterations = run.validations.iterations
-    if iteration is not None and iteration not in iterations:
-        raise SelectionError(
-            f"Run {run.name} was not validated at iteration {iteration}.",
-            todo=f"Validated iterations: {', '.join(map(str, iterations)) or 'none'}.",
-        )
-    chosen = volumes_to_show(run, dataset, iteration, parameters, segmentation)
-    if (
-        run.dataset(dataset).split == "train"
-        and (iteration, parameters, segmentation) != (None,) * 3
-    ):
-        raise SelectionError(
-            f"Run {run.name} predicts nothing of its training dataset {dataset}.",
-            todo="Leave out iteration, parameters and segmentation, or name a validation dataset.",
-        )
-    is_asked_for = parameters is not None or segmentation is not None
-    if is_asked_for and not any(volume.role == "segmentation" for volume in chosen.volumes):
-        raise SelectionError(
-            f"Run {run.name} has no such segmentation.", todo=" ".join(chosen.missing)
-        )
 
 
 def _check_picture(screenshot: Path | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run
-from napari_dacapo.cli.printing import printable
+from napari_dacapo.cli.printing import printable, say
 from napari_dacapo.errors import PredictionError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def predict(
         typer.Option(
             metavar="LOW:HIGH|none",
             help="Values of raw that the network sees as 0 and 1. Default: integers are scaled "
-            "as in training, floats are taken as they are.",
+            "as in training, floats are taken as they are; what was done is said.",
         ),
     ] = None,
     voxel_size: Annotated[
@@ -71,7 +71,8 @@ def predict(
         str,
         typer.Option(
             metavar="N|auto",
-            help="Voxels by which blocks overlap; auto removes the seams of networks that pad.",
+            help="Voxels by which blocks overlap; auto removes the seams of networks that pad, and "
+            "blends the blocks of networks with attention.",
         ),
     ] = "0",
     segment: Annotated[
@@ -82,8 +83,9 @@ def predict(
         typer.Option(help="Of the segmentation: threshold_0.1, bias_0.5 or a stored name."),
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, help="Blocks computed at the same time, on this machine.")
-    ] = 1,
+        int | None,
+        typer.Option(min=1, help="Blocks computed at the same time, on this machine. Default: 1."),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -91,7 +93,10 @@ def predict(
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an output that was not finished.")
+        bool,
+        typer.Option(
+            "--resume", help="Go on with an output that was not finished, or add --segment to it."
+        ),
     ] = False,
     path_map: PathMapOption = None,
 ) -> None:
@@ -126,17 +131,20 @@ def predict(
         half=half,
         overlap="auto" if overlap == "auto" else _whole(overlap, "--overlap"),
         intensities=_intensities(intensities),
+        remote=scheduler is not None,
     )
+    if scheduler is not None and workers is not None:
+        say("--workers is not used with --scheduler: its workers say how much runs at once.")
     for note in prediction.notes:
         typer.echo(printable(note), err=True)
-    provenance = {"input": input_, "config": found.config.to_dict()}
+    provenance = {"input": _whole_path(input_), "config": found.config.to_dict()}
     with _Bars() as bars:
         path = predict_to_zarr(
             prediction,
             output,
             segment=(parameters or True) if segment or parameters else False,
             resume=resume,
-            workers=workers,
+            workers=workers or 1,
             scheduler=scheduler,
             provenance=provenance,
             progress=bars.update,
@@ -153,8 +161,12 @@ def _where(run: Run, iteration: int, prediction: Volume) -> str:
 def _open(path: str, voxel_size: tuple[float, ...] | None) -> Volume:
     from napari_dacapo.volumes import Identity, open_volume
 
-    identity = Identity("", Path(path).name, "raw", store=str(Path(path).absolute()))
+    identity = Identity("", Path(path).name, "raw", store=_whole_path(path))
     return open_volume(path, identity=identity, kind="image", voxel_size=voxel_size)
+
+
+def _whole_path(path: str) -> str:
+    return str(Path(path).absolute())
 
 
 def _take(raw: Volume, channels: str) -> Volume:

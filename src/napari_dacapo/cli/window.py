@@ -23,6 +23,7 @@ __all__ = [
     "save_picture",
     "show_link",
     "show_run",
+    "show_volumes",
     "wait_until_shown",
 ]
 
@@ -82,14 +83,14 @@ def show_link(volumes: list[Volume], view: ViewState, *, screenshot: Path | None
     Parameters
     ----------
     volumes, view
-        As :func:`napari_dacapo.viewers.links.read_linked` gives them.
+        As :func:`napari_dacapo.viewers.linked.read_linked` gives them.
     screenshot : Path, optional
         Where to save a picture of the window; the window is closed then.
     """
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_dacapo.viewers.links import show_linked
+    from napari_dacapo.viewers.linked import show_linked
 
     viewer = new_window()
     try:
@@ -102,6 +103,33 @@ def show_link(volumes: list[Volume], view: ViewState, *, screenshot: Path | None
     finally:
         if screenshot is not None:
             viewer.close()
+
+
+def show_volumes(volumes: list[Volume], *, screenshot: Path | None = None) -> None:
+    """Open a window with volumes, and stay until it is closed or photographed.
+
+    Parameters
+    ----------
+    volumes : list of Volume
+        From the bottom to the top.
+    screenshot : Path, optional
+        Where to save a picture of the window; the window is closed then.
+    """
+    import napari
+    from qtpy.QtWidgets import QApplication
+
+    from napari_dacapo.viewers.napari.backend import NapariBackend
+
+    viewer = new_window()
+    NapariBackend(viewer).show(volumes)
+    if screenshot is None:
+        napari.run()
+        return
+    try:
+        QApplication.processEvents()
+        save_picture(viewer, screenshot)
+    finally:
+        viewer.close()
 
 
 def new_window() -> Any:

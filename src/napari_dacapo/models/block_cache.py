@@ -50,6 +50,7 @@ class BlockCache:
     def __init__(self, max_bytes: int | None = None) -> None:
         self._max_bytes = _tenth_of_memory() if max_bytes is None else max_bytes
         self._blocks: OrderedDict[Key, NDArray[np.float32]] = OrderedDict()
+        self._places: dict[str, set[Index]] = {}
         self._n_bytes = 0
         self._lock = threading.Lock()
         self._turns: dict[Key, threading.Lock] = {}
@@ -72,10 +73,29 @@ class BlockCache:
                 self._blocks.move_to_end(key)
             return block
 
+    def places(self, name: str) -> list[Index]:
+        """Return the places of the blocks of a prediction that are in memory, in no order."""
+        with self._lock:
+            return list(self._places.get(name, ()))
+
     def get(
-        self, key: Key, compute: Callable[[], NDArray[np.float32]], *, disk: bool = False
+        self,
+        key: Key,
+        compute: Callable[[], NDArray[np.float32]],
+        *,
+        disk: tuple[int, ...] | None = None,
     ) -> NDArray[np.float32]:
-        """Return a block (not to be written to) from memory, disk, or by computing it."""
+        """Return a block (not to be written to) from memory, disk, or by computing it.
+
+        Parameters
+        ----------
+        key : (str, tuple of int)
+            Name of its prediction, and its place.
+        compute : callable
+            Computes it.
+        disk : tuple of int, optional
+            Its shape, if it is to be kept on disk; what is there must have it.
+        """
         block = self.peek(key)
         if block is not None:
             return block
@@ -86,10 +106,10 @@ class BlockCache:
             if block is not None:
                 return block
             try:
-                block = _load(key) if disk else None
+                block = None if disk is None else _load(key, disk)
                 if block is None:
                     block = compute()
-                    if disk:
+                    if disk is not None:
                         _save(key, block)
                 block.setflags(write=False)
                 self._keep(key, block)
@@ -108,19 +128,25 @@ class BlockCache:
         """Forget all blocks in memory."""
         with self._lock:
             self._blocks.clear()
+            self._places.clear()
             self._n_bytes = 0
 
     def _keep(self, key: Key, block: NDArray[np.float32]) -> None:
         with self._lock:
             if key not in self._blocks and block.nbytes <= self._max_bytes:
                 self._blocks[key] = block
+                self._places.setdefault(key[0], set()).add(key[1])
                 self._n_bytes += block.nbytes
                 self._trim()
 
     def _trim(self) -> None:
         while self._n_bytes > self._max_bytes:
-            _, block = self._blocks.popitem(last=False)
+            (name, index), block = self._blocks.popitem(last=False)
             self._n_bytes -= block.nbytes
+            places = self._places[name]
+            places.discard(index)
+            if not places:
+                del self._places[name]
 
 
 def _tenth_of_memory() -> int:
@@ -135,14 +161,18 @@ def _path(key: Key) -> Path:
     return disk_folder() / folder / ("_".join(map(str, index)) + ".npy")
 
 
-def _load(key: Key) -> NDArray[Any] | None:
+def _load(key: Key, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
     path = _path(key)
     try:
-        block: NDArray[Any] = np.load(path, allow_pickle=False)
+        # Mapped: what a damaged header claims is compared before any memory is taken for it.
+        mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        if mapped.shape != shape or mapped.dtype != np.float32:
+            return None
+        block = np.array(mapped)
         os.utime(path)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, OverflowError, MemoryError):
         return None
-    return block if block.dtype == np.float32 else None
+    return block
 
 
 def _save(key: Key, block: NDArray[np.float32]) -> None:

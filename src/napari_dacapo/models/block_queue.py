@@ -33,13 +33,14 @@ class BlockQueue:
         self._visible: deque[Index] = deque()
         self._rest: Iterator[Index] = iter(())
         self._total = 0
-        self._taken = 0
+        self._finished = 0
+        self._taken: set[Index] = set()
 
     @property
     def progress(self) -> tuple[int, int]:
-        """How many blocks were taken since the last request, and how many it asked for."""
+        """How many blocks of the last request are finished, and how many it asked for."""
         with self._lock:
-            return self._taken, self._total
+            return self._finished, self._total
 
     def look_at(self, centre: Sequence[float], visible: Span) -> int:
         """Want the blocks that are on screen, and no longer any others.
@@ -80,12 +81,21 @@ class BlockQueue:
         """Return the next block and forget it; None if none waits."""
         with self._lock:
             index = self._visible.popleft() if self._visible else next(self._rest, None)
-            self._taken += index is not None
+            if index is not None:
+                self._taken.add(index)
             return index
+
+    def finish(self, index: Index) -> None:
+        """Count a block that was taken, unless it was for a request before the last."""
+        with self._lock:
+            if index in self._taken:
+                self._taken.remove(index)
+                self._finished += 1
 
     def _replace(self, visible: Iterable[Index], rest: Iterator[Index], total: int) -> None:
         self._visible, self._rest = deque(visible), rest
-        self._taken, self._total = 0, total
+        self._taken.clear()
+        self._finished, self._total = 0, total
 
     def _far(self, index: Index, centre: Sequence[float]) -> float:
         span = self._tiling.output(index)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from napari_dacapo.errors import CheckpointError, UnsupportedError
+from napari_dacapo.errors import CheckpointError, NapariDacapoError, UnsupportedError
 from napari_dacapo.models.heads import head_of
 from napari_dacapo.models.unet import UNet, upsampling_tail
 
@@ -24,6 +24,9 @@ Shape = tuple[int, ...]
 # The shape that DaCapo's dummy is fixed to.
 _DUMMY_SHAPE = (40, 20, 20)
 _KEYS_SHOWN = 12
+
+# Sizes that torch does not like, or cannot even count.
+_TORCH_SAYS_NO = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError)
 
 
 class _Nested(nn.Module):
@@ -80,6 +83,11 @@ class Model(nn.Module):
         self.eval_input_shape: Shape = tuple(
             a + b for a, b in zip(self.input_shape, increase, strict=True)
         )
+        if min(self.eval_input_shape) < 1:
+            raise ValueError(
+                f"eval_shape_increase {increase} of input_shape {self.input_shape}, of which "
+                "nothing is left"
+            )
         self.num_in_channels = int(_n_in(architecture))
         self.num_out_channels = head.n_out
         factors = getattr(architecture, "upsample_factors", None) or ()
@@ -91,7 +99,11 @@ class Model(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Run the network on (batch, channels, *spatial); activated when in eval mode."""
         y: Tensor = self.chain(x)
-        return y if self.training or self.activation is None else self.activation(y)
+        return y if self.training else self.activate(y)
+
+    def activate(self, y: Tensor) -> Tensor:
+        """Return the prediction for what the last convolution gives."""
+        return y if self.activation is None else self.activation(y)
 
     def compute_output_shape(self, input_shape: Sequence[int]) -> tuple[int, Shape]:
         """Return the channels and spatial shape of the output for an input's spatial shape.
@@ -100,12 +112,15 @@ class Model(nn.Module):
 
         Raises
         ------
-        ValueError, RuntimeError
+        ValueError
             If the network cannot take that shape.
         """
         with torch.device("meta"), torch.no_grad():
             twin = Model(*self.configs)
-            y = twin(torch.empty((1, self.num_in_channels, *input_shape)))
+            try:
+                y = twin(torch.empty((1, self.num_in_channels, *input_shape)))
+            except _TORCH_SAYS_NO as error:
+                raise ValueError(first_line(error)) from error
         return int(y.shape[1]), tuple(y.shape[2:])
 
     def scale(self, voxel_size: Sequence[float]) -> tuple[float, ...]:
@@ -118,12 +133,36 @@ def _n_in(architecture: Any) -> int:
     return int(architecture.num_in_channels if n_in is None else n_in)
 
 
+def first_line(error: BaseException) -> str:
+    """Return what torch says, without the lines of its own code that follow."""
+    return str(error).partition("\n")[0][:300] or type(error).__name__
+
+
+def _check_axes(architecture: Any) -> None:
+    """Compare the number of axes of all sizes in the config of a U-Net."""
+    dims = len(architecture.input_shape)
+    kernels = [*(architecture.kernel_size_down or ()), *(architecture.kernel_size_up or ())]
+    sizes = {
+        "downsample_factors": architecture.downsample_factors,
+        "upsample_factors": architecture.upsample_factors or (),
+        "kernel_size": [kernel for level in kernels for kernel in level],
+        "eval_shape_increase": [architecture.eval_shape_increase or architecture.input_shape],
+    }
+    for name, shapes in sizes.items():
+        for shape in shapes:
+            if len(shape) != dims:
+                raise ValueError(f"{name} {shape}, but input_shape has {dims} axes")
+
+
 def _network(architecture: Any) -> tuple[str, nn.Module, int, Shape]:
     """Return 0.3.5's name for the network, the network, its feature maps, its input shape."""
+    if problem := getattr(architecture, "problem", None):
+        raise ValueError(problem)
     match architecture.type_name:
         case "CNNectomeUNetConfig":
             if not architecture.downsample_factors:
                 raise UnsupportedError("A CNNectomeUNet without downsample_factors has no levels.")
+            _check_axes(architecture)
             n_out, batch_norm = int(architecture.fmaps_out), bool(architecture.batch_norm)
             net: nn.Module = UNet(
                 n_in=int(architecture.fmaps_in),
@@ -184,11 +223,11 @@ def build_model(architecture: Any, task: Any, *, dialect: Dialect = "main") -> M
     """
     try:
         return Model(architecture, task, dialect)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, UnsupportedError):
-            raise
+    except NapariDacapoError:
+        raise
+    except (AttributeError, IndexError, KeyError, *_TORCH_SAYS_NO) as error:
         raise CheckpointError(
-            f"The config of the architecture does not describe a network ({error})."
+            f"The config of the architecture does not describe a network: {first_line(error)}."
         ) from error
 
 

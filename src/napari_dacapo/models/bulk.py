@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dacapo.errors import PredictionError
+from napari_dacapo.models.attributes import as_json
 from napari_dacapo.models.engines import on_cluster, on_threads
 from napari_dacapo.models.journal import Journal
 from napari_dacapo.models.network import choose_device
-from napari_dacapo.models.ome_output import Image, plan_image, write_json
+from napari_dacapo.models.ome_output import Image, plan_image, write_group
+from napari_dacapo.models.places import check_place, written_attributes
 from napari_dacapo.models.prediction import explain, source_of
 from napari_dacapo.models.source import PredictionSource, assemble
 from napari_dacapo.models.torch_threads import several_network_threads
@@ -67,8 +69,9 @@ def predict_to_zarr(
         Whether to post-process the prediction as well, into
         ``labels/segmentation``; a string names the parameters.
     resume : bool
-        Go on with an output that was not finished. Finished shards are kept;
-        without anything to resume it begins anew.
+        Go on with an output that was not finished, or add a segmentation to
+        one that has none. Finished shards are kept; without anything to
+        resume it begins anew.
     workers : int
         Blocks that are computed at the same time, on threads of this process.
     scheduler : str or distributed.Client, optional
@@ -90,11 +93,16 @@ def predict_to_zarr(
     ------
     PredictionError
         If the output is in the way, cannot be written or is another
-        prediction's; if memory is not enough; if it was cancelled.
+        prediction's or segmentation's; if memory is not enough; if it was
+        cancelled.
+    UnsupportedError
+        If the task has no segmentation, or the parameters are another's.
     """
     source = source_of(prediction)
     path = Path(output).absolute()
     check_place(path)
+    if segment:
+        _check_parameters(prediction, segment, path)
     image = plan_image(path, prediction, source.tiling.stride)
     attributes = {
         "prediction": explain(prediction),
@@ -102,8 +110,7 @@ def predict_to_zarr(
         **(provenance or {}),
     }
     run = _Bulk(source, workers, scheduler, progress, cancelled)
-    name = f"{source.name} {segment}"
-    with Journal(path, name, resume=resume) as journal:
+    with Journal(path, source.name, resume=resume) as journal:
         image.create(_attributes(attributes, complete=False))
         run.write_image("prediction", image, None, journal)
         if segment:
@@ -157,24 +164,15 @@ class _Bulk:
         attributes: Mapping[str, Any],
     ) -> None:
         """Post-process the prediction that was just written, and write that, too."""
-        from napari_dacapo.analysis import segment as post_process
         from napari_dacapo.volumes import open_volume
 
         written = open_volume(image.path, identity=prediction.identity).with_(
             channel_names=prediction.channel_names, revision=prediction.revision, levels=()
         )
-        parameters = segment if isinstance(segment, str) else None
-        volume = post_process(written, self._source.network.task, parameters)
+        volume = _segmentation(written, self._source, segment)
         folder = image.path / "labels" / SEGMENTATION
         labels = plan_image(folder, volume, self._source.tiling.stride)
-        write_json(
-            image.path / "labels" / "zarr.json",
-            {
-                "zarr_format": 3,
-                "node_type": "group",
-                "attributes": {"ome": {"version": "0.5", "labels": [SEGMENTATION]}},
-            },
-        )
+        write_group(image.path / "labels", {"ome": {"version": "0.5", "labels": [SEGMENTATION]}})
         attributes = {
             **attributes,
             "parameters": volume.identity.parameters,
@@ -238,27 +236,24 @@ def write_part(
     return image.write(number, part.shard, elements)
 
 
-def check_place(path: Path) -> None:
-    """Refuse to write into a store of DaCapo's or into one of its arrays.
+def _segmentation(prediction: Volume, source: PredictionSource, segment: str | bool) -> Volume:
+    from napari_dacapo.analysis import segment as post_process
 
-    Raises
-    ------
-    PredictionError
-        If the path lies in one.
-    """
-    for folder in (path, *path.parents, *path.resolve().parents):
-        inside = (
-            folder.name in ("validation.zarr", "snapshot.zarr")
-            or (folder / "configs" / "runs").is_dir()
-            or (folder / "stats" / "training_stats").is_dir()
-            or (folder / "checkpoints" / "iterations").is_dir()
+    parameters = segment if isinstance(segment, str) else None
+    return post_process(prediction, source.network.task, parameters)
+
+
+def _check_parameters(prediction: Volume, segment: str | bool, output: Path) -> None:
+    """Say before hours of prediction that it cannot be segmented like this."""
+    wanted = _segmentation(prediction, source_of(prediction), segment).identity.parameters
+    folder = output / "labels" / SEGMENTATION
+    known = written_attributes(folder).get("parameters", wanted)
+    if known != wanted:
+        raise PredictionError(
+            f"{folder} is a segmentation with {known}, not with {wanted}.",
+            todo="Repeat the command as it was, delete that folder, or choose another place.",
+            path=folder,
         )
-        if inside:
-            raise PredictionError(
-                f"{path} lies in {folder}, which DaCapo wrote; stores are never written.",
-                todo="Choose another place for the output.",
-                path=path,
-            )
 
 
 def _is_done(journal: Journal, name: str, image: Image, level: int, shard: Index) -> bool:
@@ -272,7 +267,7 @@ def _is_done(journal: Journal, name: str, image: Image, level: int, shard: Index
 
 
 def _attributes(provenance: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
-    return {"napari-dacapo": {"complete": complete, **provenance}}
+    return {"napari-dacapo": {"complete": complete, **as_json(provenance)}}
 
 
 def _versions() -> dict[str, str]:

@@ -1,25 +1,27 @@
 """Weights of a network as DaCapo stores them, read without running anything.
 
 A checkpoint is a pickle of one class of DaCapo's. It is read with
-``torch.load(weights_only=True)`` and an inert stand-in for that class, after
-its size claims were checked; there is no other way in.
+``torch.load(weights_only=True)`` and an inert stand-in for that class, from a
+copy of what was checked in it; there is no other way in.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from napari_dacapo.errors import CheckpointError
-from napari_dacapo.models.claims import check_claims
+from napari_dacapo.models.archive import open_archive
+from napari_dacapo.models.description import check_description
+
+if TYPE_CHECKING:
+    import io
+    import os
 
 __all__ = ["Dialect", "Weights", "dialect_of", "load_checkpoint"]
 
@@ -81,15 +83,20 @@ def _fail(path: Path, reason: str, todo: str = "") -> CheckpointError:
     return CheckpointError(f"Checkpoint {path} cannot be used: {reason}", todo=todo, path=path)
 
 
-def _read(path: Path) -> bytes:
+def _checked(path: Path) -> tuple[io.BytesIO, str]:
+    """Return an archive that holds what was checked and nothing else, and the file's SHA-256."""
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            return file.read(size)
+        with open_archive(path) as archive:
+            description = archive.description()
+            storages = check_description(description, archive.sizes)
+            return archive.copy(description, storages), archive.sha256()
     except FileNotFoundError as error:
         raise _fail(path, "there is no such file.", "Choose an iteration that has one.") from error
-    except (OSError, MemoryError) as error:
+    except OSError as error:
         raise _fail(path, f"it cannot be read ({error}).") from error
+    except CheckpointError as error:
+        todo = "If it is being written, try again when it is complete."
+        raise _fail(path, error.message, todo) from error
 
 
 def _reason(error: Exception) -> str:
@@ -105,7 +112,7 @@ def _state_dict(value: Any, path: Path) -> dict[str, torch.Tensor]:
         raise _fail(path, "it holds no state of a model.")
     for key, tensor in value.items():
         if not isinstance(key, str) or not isinstance(tensor, torch.Tensor):
-            raise _fail(path, f"entry {key!r} of its model is not a tensor.")
+            raise _fail(path, f"entry {key!r:.80} of its model is not a tensor.")
     return dict(value)
 
 
@@ -129,24 +136,21 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Weights:
         not there, or names anything that a checkpoint does not need.
     """
     path = Path(path)
-    data = _read(path)
-    try:
-        check_claims(data)
-    except CheckpointError as error:
-        todo = "If it is being written, try again when it is complete."
-        raise _fail(path, error.message, todo) from error
+    archive, sha256 = _checked(path)
     try:
         with _LOADING, torch.serialization.safe_globals([(_StandIn, _WEIGHTS_NAME)]):
-            content = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
+            content = torch.load(archive, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises what it likes on damaged files
         raise _fail(path, f"torch refused it ({_reason(error)}).") from error
     parts = vars(content) if isinstance(content, _StandIn) else content
     if not isinstance(parts, Mapping) or "model" not in parts:
         raise _fail(path, "it has no entry 'model'.", "Choose a file of checkpoints/iterations.")
     optimizer = parts.get("optimizer")
+    if optimizer is not None and not isinstance(optimizer, Mapping):
+        raise _fail(path, f"its optimizer is no state but {type(optimizer).__name__}.")
     return Weights(
         model=_state_dict(parts["model"], path),
-        optimizer=dict(optimizer) if isinstance(optimizer, Mapping) else {},
-        sha256=hashlib.sha256(data).hexdigest(),
+        optimizer=dict(optimizer or {}),
+        sha256=sha256,
         path=path,
     )

@@ -89,8 +89,11 @@ def halves(model: Model, shape: Shape) -> tuple[int, tuple[Piece, Piece]] | None
     -------
     axis, pieces
         The spatial axis and its two parts; None if no axis can be cut into
-        parts that are smaller than the block.
+        parts that are smaller than the block and give what the block gives:
+        gates of attention are interpolated over the whole of a block.
     """
+    if getattr(model.configs[0], "use_attention", False):
+        return None
     pads = getattr(model.configs[0], "padding", "valid") == "same"
     margin = reach(model) if pads else (0,) * len(shape)
     n_out = model.compute_output_shape(shape)[1]
@@ -121,6 +124,6 @@ def _fits(model: Model, shape: Shape, axis: int, piece: Piece) -> bool:
     part = (*shape[:axis], piece.length, *shape[axis + 1 :])
     try:
         out = model.compute_output_shape(part)[1]
-    except (ValueError, RuntimeError):
+    except ValueError:
         return False
     return out[axis] >= piece.skip + piece.keep

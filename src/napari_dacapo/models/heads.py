@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from napari_dacapo.errors import UnsupportedError
+from napari_dacapo.errors import CheckpointError, UnsupportedError
 
 __all__ = ["Head", "head_of"]
+
+_MOST_CHANNELS = 2**16
+_LARGEST_KERNEL = 2**10
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,21 @@ def head_of(task: Any) -> Head:
     ------
     UnsupportedError
         If the task is of a type that is not known.
+    CheckpointError
+        If its config makes no sense.
     """
+    if problem := getattr(task, "problem", None):
+        raise CheckpointError(f"The config of the task does not describe a head: {problem}.")
+    head = _head_of(task)
+    if not 1 <= head.n_out <= _MOST_CHANNELS or not 1 <= head.kernel <= _LARGEST_KERNEL:
+        raise CheckpointError(
+            f"The config of the task does not describe a head: {head.n_out} channels, "
+            f"kernel size {head.kernel}."
+        )
+    return head
+
+
+def _head_of(task: Any) -> Head:
     match task.type_name:
         case "DistanceTaskConfig" | "InnerDistanceTaskConfig":
             return Head(len(task.channels))

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["JOURNAL", "Journal"]
 
-JOURNAL = ".napari-dacapo.jsonl"
+# Within an array's folder: zarr warns of files that it does not know in a group's, and napari
+# shows the warning.
+JOURNAL = "image/s0/.napari-dacapo.jsonl"
 
 Index = tuple[int, ...]
 Key = tuple[str, int, Index]
@@ -49,8 +51,13 @@ class Journal:
     """
 
     def __init__(self, folder: Path, name: str, *, resume: bool) -> None:
+        self._folder = folder
         self._path = folder / JOURNAL
         self.done: dict[Key, int] = {}
+        if folder.exists() and not folder.is_dir():
+            raise PredictionError(
+                f"{folder} is no folder.", todo="Choose another place.", path=folder
+            )
         if not resume and folder.exists() and any(folder.iterdir()):
             raise PredictionError(
                 f"{folder} exists and is not empty.",
@@ -66,7 +73,7 @@ class Journal:
                 path=folder,
             )
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("a+b")
         except OSError as error:
             raise self._cannot_write(error) from error
@@ -97,9 +104,9 @@ class Journal:
 
     def _cannot_write(self, error: OSError) -> PredictionError:
         return PredictionError(
-            f"Cannot write to {self._path.parent}: {error}.",
+            f"Cannot write to {self._folder}: {error}.",
             todo="Check the space and permissions there.",
-            path=self._path.parent,
+            path=self._folder,
         )
 
     def _check_name(self, name: str) -> None:
@@ -108,10 +115,10 @@ class Journal:
         # An empty or torn first line: killed before anything was written.
         if first.endswith(b"\n") and _entry(first).get("writes") != name:
             raise PredictionError(
-                f"{self._path.parent} holds another prediction: another checkpoint, raw volume, "
+                f"{self._folder} holds another prediction: another checkpoint, raw volume, "
                 "ROI or tiling.",
                 todo="Choose another place, or repeat the command as it was, with --resume.",
-                path=self._path.parent,
+                path=self._folder,
             )
 
     def _read(self) -> None:
@@ -140,9 +147,9 @@ class Journal:
         except BlockingIOError as error:
             self._file.close()
             raise PredictionError(
-                f"Another process is writing to {self._path.parent}.",
+                f"Another process is writing to {self._folder}.",
                 todo="Wait for it, or choose another place.",
-                path=self._path.parent,
+                path=self._folder,
             ) from error
         except OSError:
             # Some network file systems have no locks.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_dacapo.models.build import Model
     from napari_dacapo.volumes import Volume
 
-__all__ = ["Roi", "seam_notes", "tiling_for"]
+__all__ = ["Roi", "roi_notes", "seam_notes", "tiling_for"]
 
 Roi = tuple["Sequence[float]", "Sequence[float]"]
 
@@ -37,28 +37,55 @@ def tiling_for(
     PredictionError
         If blocks, overlap or ROI make no sense for the network.
     """
-    pads = getattr(model.configs[0], "padding", "valid") == "same"
-    steps = step(model)
-    if overlap == "auto":
-        trim = reach(model)
-    elif overlap >= 0:
-        # Whole steps, or pooling would begin at another voxel.
-        trim = tuple(-(-overlap // s) * s for s in steps)
-    else:
-        raise PredictionError(f"overlap is {overlap}, but must not be negative.")
-    if not pads:
-        trim = (0,) * len(steps)
     shape = tuple(map(int, input_shape)) if input_shape is not None else model.eval_input_shape
-    shape = tuple(n + 2 * t for n, t in zip(shape, trim, strict=True))
+    trim, blend = _overlaps(model, overlap, _output_shape(model, shape))
+    shape = tuple(n + 2 * t + b for n, t, b in zip(shape, trim, blend, strict=True))
+    # Without an overlap, blocks lie as DaCapo's.
+    steps = step(model) if overlap else ()
+
+    def tiling(roi: Span) -> Tiling:
+        output_shape = _output_shape(model, shape)
+        return Tiling(roi, shape, output_shape, model.upsampling, trim, steps, blend)
+
+    return tiling(_roi(raw, roi, tiling(Span((0,) * len(shape), raw.spatial_shape))))
+
+
+def _output_shape(model: Model, shape: tuple[int, ...]) -> tuple[int, ...]:
     try:
-        output_shape = model.compute_output_shape(shape)[1]
-    except (ValueError, RuntimeError) as error:
+        return model.compute_output_shape(shape)[1]
+    except ValueError as error:
         raise PredictionError(
             f"The network cannot take blocks of {shape} voxels: {error}."
         ) from error
-    whole = Span((0,) * len(shape), raw.spatial_shape)
-    tiling = Tiling(whole, shape, output_shape, model.upsampling, trim)
-    return Tiling(_roi(raw, roi, tiling), shape, output_shape, model.upsampling, trim)
+
+
+def _overlaps(
+    model: Model, overlap: int | Literal["auto"], output_shape: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return how many raw voxels are cut off each side of a tile, and over how many it blends."""
+    steps = step(model)
+    none = (0,) * len(steps)
+    if overlap == "auto":
+        amount = reach(model)
+    elif overlap >= 0:
+        # Whole steps, or pooling would begin at another voxel.
+        amount = tuple(-(-overlap // s) * s for s in steps)
+    else:
+        raise PredictionError(f"overlap is {overlap}, but must not be negative.")
+    blend = none
+    if _has_attention(model):
+        # At most half of a tile: more than two tiles are never blended along an axis.
+        sizes = zip(amount, output_shape, model.upsampling, steps, strict=True)
+        blend = tuple(min(n, max(s, out // up // 2 // s * s)) for n, out, up, s in sizes)
+    return (amount if _pads(model) else none), blend
+
+
+def _pads(model: Model) -> bool:
+    return getattr(model.configs[0], "padding", "valid") == "same"
+
+
+def _has_attention(model: Model) -> bool:
+    return bool(getattr(model.configs[0], "use_attention", False))
 
 
 def _roi(raw: Volume, roi: Roi | None, whole: Tiling) -> Span:
@@ -83,10 +110,13 @@ def _roi(raw: Volume, roi: Roi | None, whole: Tiling) -> Span:
         raise PredictionError(f"The roi {roi} is empty or not finite.")
     begin: tuple[int, ...] = ()
     shape = ()
-    for o, s, raw_o, v in zip(offset, size, raw.offset, raw.voxel_size, strict=True):
-        first = math.floor((o - raw_o) / v + _TOLERANCE)
-        begin = (*begin, first)
-        shape = (*shape, max(1, math.ceil((o + s - raw_o) / v - _TOLERANCE) - first))
+    # Further than a block from raw, there is nothing but what the network makes of zeros.
+    limits = zip(raw.spatial_shape, whole.input_shape, strict=True)
+    for (first, end), (n, block) in zip(_asked(raw, roi), limits, strict=True):
+        lower = math.floor(min(max(first + _TOLERANCE, -block), n + block))
+        upper = math.ceil(max(min(end - _TOLERANCE, n + block), -block))
+        begin = (*begin, lower)
+        shape = (*shape, max(1, upper - lower))
     outside = any(
         b + n <= 0 or b >= total
         for b, n, total in zip(begin, shape, raw.spatial_shape, strict=True)
@@ -99,19 +129,54 @@ def _roi(raw: Volume, roi: Roi | None, whole: Tiling) -> Span:
     return Span(begin, shape)
 
 
+def _asked(raw: Volume, roi: Roi) -> list[tuple[float, float]]:
+    """Return where a ROI begins and ends along each axis, in voxels of raw."""
+    parts = zip(*roi, raw.offset, raw.voxel_size, strict=True)
+    return [((o - raw_o) / v, (o + s - raw_o) / v) for o, s, raw_o, v in parts]
+
+
+def roi_notes(raw: Volume, roi: Roi | None, tiling: Tiling) -> list[str]:
+    """Say that less is predicted than was asked for, if it is."""
+    if roi is None:
+        return []
+    spans = zip(_asked(raw, roi), tiling.roi.begin, tiling.roi.end, strict=True)
+    if all(begin - 1 <= first and end <= last + 1 for (first, end), begin, last in spans):
+        return []
+    return [
+        "The roi reaches further than a block beyond raw; only what is nearer was predicted: the "
+        "network would see nothing but zeros there."
+    ]
+
+
 def seam_notes(model: Model, raw: Volume, tiling: Tiling) -> list[str]:
     """Say where seams are to be expected, if any."""
-    pads = getattr(model.configs[0], "padding", "valid") == "same"
-    if not pads or math.prod(tiling.grid) == 1:
-        return []
-    needed = reach(model)
-    if all(trim >= n for trim, n in zip(tiling.trim, needed, strict=True)):
+    if math.prod(tiling.grid) == 1:
         return []
     size = tuple(
         step / up * v
         for step, up, v in zip(tiling.stride, tiling.upsampling, raw.voxel_size, strict=True)
     )
-    return [
-        f"This network pads with zeros (padding 'same'): there are seams between blocks, every "
-        f"{in_nm(size)}. An overlap of {max(needed)} voxels removes them."
-    ]
+    needed = reach(model)
+    if _has_attention(model):
+        gates = "This network has attention, whose gates depend on where a block begins and ends: "
+        if any(tiling.blend):
+            return [
+                f"{gates}blocks were blended over {max(tiling.blend)} voxels where they meet, "
+                f"every {in_nm(size)}. No steps are left, but other blocks would give other values."
+            ]
+        return [
+            f"{gates}there are seams between blocks, every {in_nm(size)}. An overlap blends the "
+            "blocks there."
+        ]
+    if _pads(model) and any(trim < n for trim, n in zip(tiling.trim, needed, strict=True)):
+        return [
+            f"This network pads with zeros (padding 'same'): there are seams between blocks, every "
+            f"{in_nm(size)}. An overlap of {max(needed)} voxels removes them."
+        ]
+    strides = zip(tiling.stride, tiling.upsampling, step(model), strict=True)
+    if any(stride % (up * s) for stride, up, s in strides):
+        return [
+            "Blocks of this network do not lie whole steps of its pooling apart: there are seams "
+            f"between blocks, every {in_nm(size)}. An overlap removes them."
+        ]
+    return []

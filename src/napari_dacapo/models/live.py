@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_dacapo.errors import PredictionError
+from napari_dacapo.models.ahead import Pipeline
 from napari_dacapo.models.block_queue import BlockQueue
 from napari_dacapo.models.prediction import source_of
 from napari_dacapo.models.source import PredictionSource, assemble
@@ -49,7 +50,8 @@ class _FinishedBlocks:
         return self.source.chunks
 
     def read(self, index: tuple[int | slice, ...]) -> NDArray[np.float32]:
-        return assemble(self.source.tiling, self.shape, index, self.source.peek)
+        source = self.source
+        return assemble(source.tiling, self.shape, index, source.peek, places=source.finished)
 
 
 class LivePrediction:
@@ -70,7 +72,8 @@ class LivePrediction:
     Notes
     -----
     The callbacks are called on the worker's thread. A block that is being
-    computed cannot be stopped, but all that wait can.
+    computed cannot be stopped (on a GPU a few are, one after the other), but
+    all that wait can.
     """
 
     def __init__(
@@ -199,32 +202,41 @@ class LivePrediction:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                generation = self._generation
-                closed = self._closed
-            if closed:
-                return
-            index = self._queue.take()
-            if index is None:
-                self._rest(generation)
-                continue
-            try:
-                self._source.block(index)
-            except Exception as error:  # whatever the network or the disk has to say
-                self._queue.clear()
-                self._tell(self._on_error, error)
-                continue
-            self._n_finished += 1
-            span = self._source.tiling.output(index)
-            volume = self.computed
-            offset = tuple(
-                o + b * v
-                for o, b, v in zip(volume.offset, span.begin, volume.voxel_size, strict=True)
-            )
-            size = tuple(n * v for n, v in zip(span.shape, volume.voxel_size, strict=True))
-            self._tell(self._on_block, offset, size)
-            self._tell(self._on_progress, *self._queue.progress)
+        pipeline = Pipeline(self._source.block, self._source.blocks_at_once)
+        try:
+            while True:
+                with self._changed:
+                    generation = self._generation
+                    closed = self._closed
+                if closed:
+                    return
+                while not pipeline.is_full and (index := self._queue.take()) is not None:
+                    pipeline.put(index)
+                if not pipeline:
+                    self._rest(generation)
+                    continue
+                try:
+                    index, _ = pipeline.take()
+                except Exception as error:  # whatever the network or the disk has to say
+                    self._queue.clear()
+                    pipeline.clear()
+                    self._tell(self._on_error, error)
+                    continue
+                self._finish(index)
+        finally:
+            pipeline.close()
+
+    def _finish(self, index: tuple[int, ...]) -> None:
+        self._n_finished += 1
+        self._queue.finish(index)
+        span = self._source.tiling.output(index)
+        volume = self.computed
+        offset = tuple(
+            o + b * v for o, b, v in zip(volume.offset, span.begin, volume.voxel_size, strict=True)
+        )
+        size = tuple(n * v for n, v in zip(span.shape, volume.voxel_size, strict=True))
+        self._tell(self._on_block, offset, size)
+        self._tell(self._on_progress, *self._queue.progress)
 
     def _rest(self, generation: int) -> None:
         """Wait for the next request, unless one came meanwhile."""

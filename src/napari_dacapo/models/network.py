@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 from napari_dacapo.errors import PredictionError
-from napari_dacapo.models.build import Model, build_model, load_weights
+from napari_dacapo.models.build import Model, build_model, first_line, load_weights
 from napari_dacapo.models.checkpoints import load_checkpoint
 from napari_dacapo.models.halving import halves
 from napari_dacapo.models.torch_threads import network_thread, run_with_threads_of_caller
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_dacapo.models.checkpoints import Weights
+    from napari_dacapo.models.halving import Piece
 
 __all__ = ["Network", "NetworkSpec", "choose_device"]
 
@@ -30,6 +32,14 @@ Shape = tuple[int, ...]
 
 # Networks that stay loaded in this process; a comparison of two needs two.
 _KEPT = 4
+
+# What torch, CUDA, cuDNN and oneDNN say. oneDNN allocates when it makes a primitive; that there
+# is no descriptor of one means something else.
+_OUT_OF_MEMORY = re.compile(
+    "out of memory|can't allocate memory|not enough memory|_STATUS_ALLOC_FAILED|"
+    "could not (create|execute) a primitive(?! descriptor)|could not create a memory object",
+    re.IGNORECASE,
+)
 
 
 def choose_device(device: str = "auto") -> str:
@@ -137,21 +147,30 @@ class Network:
         Where it runs.
     splits : int
         How often a block had to be halved because memory ran out.
+    overflows : int
+        How often a block had to be run again because half precision gave
+        values that are not finite.
     """
 
     def __init__(self, spec: NetworkSpec, weights: Weights) -> None:
-        if weights.sha256 != spec.sha256:
-            raise PredictionError(
-                f"Checkpoint {spec.path} is not the file that it was when the prediction began.",
-                todo="Start the prediction again.",
-                path=spec.path,
-            )
+        self.spec = spec
         self.device = choose_device(spec.device)
-        self.model = empty_model(spec.architecture, spec.task, weights)
-        self.model.eval().requires_grad_(False)
         self.half = spec.half and self.device != "cpu"
-        self.model.to(self.device, torch.float16 if self.half else torch.float32)
+        self.model = self._load(weights, torch.float16 if self.half else torch.float32)
+        self._single: Model | None = None
         self.splits = 0
+        self.overflows = 0
+
+    def _load(self, weights: Weights, dtype: torch.dtype) -> Model:
+        if weights.sha256 != self.spec.sha256:
+            raise PredictionError(
+                f"Checkpoint {self.spec.path} is not the file that it was when the prediction "
+                "began.",
+                todo="Start the prediction again.",
+                path=self.spec.path,
+            )
+        model = empty_model(self.spec.architecture, self.spec.task, weights)
+        return model.eval().requires_grad_(False).to(self.device, dtype)
 
     def run(self, raw: NDArray[Any], threads: Executor | None = None) -> NDArray[np.float32]:
         """Run the network on one block.
@@ -177,16 +196,22 @@ class Network:
         """
         x = torch.from_numpy(np.ascontiguousarray(raw, dtype=np.float32))[None]
         executor = network_thread() if threads is None else threads
-        return run_with_threads_of_caller(executor, self._run, x).numpy()
+        try:
+            return run_with_threads_of_caller(executor, self._run, x).numpy()
+        except (RuntimeError, MemoryError) as error:
+            # The halves had room, but what they become together has none.
+            if isinstance(error, PredictionError) or not is_out_of_memory(error):
+                raise
+            raise self.not_enough_memory(tuple(x.shape[2:])) from error
 
     def _run(self, x: torch.Tensor) -> torch.Tensor:
         try:
             return self._forward(x)
         except (RuntimeError, MemoryError, ValueError) as error:
             if not is_out_of_memory(error):
-                reason = str(error).partition("\n")[0]
                 raise PredictionError(
-                    f"The network cannot be run on a block of shape {tuple(x.shape[1:])}: {reason}."
+                    f"The network cannot be run on a block of shape {tuple(x.shape[1:])}: "
+                    f"{first_line(error)}."
                 ) from error
         # Outside of the handler, whose traceback would keep the tensors alive.
         if self.device.startswith("cuda"):
@@ -195,25 +220,47 @@ class Network:
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode():
-            y: torch.Tensor = self.model(x.to(self.device, torch.float16 if self.half else None))
-            return y[0].to("cpu", torch.float32)
+            x = x.to(self.device)
+            y: torch.Tensor = self.model.chain(x.half() if self.half else x).float()
+            # Half precision ends at 65504, which sums over many channels exceed. It is asked
+            # before the activation, which makes a number of what is infinite.
+            if self.half and not bool(torch.isfinite(y).all()):
+                self.overflows += 1
+                if self._single is None:
+                    self._single = self._load(load_checkpoint(self.spec.path), torch.float32)
+                y = self._single.chain(x)
+            return self.model.activate(y)[0].cpu()
 
     def _run_halves(self, x: torch.Tensor) -> torch.Tensor:
-        shape = tuple(x.shape[2:])
-        parts = halves(self.model, shape)
-        if parts is None:
-            raise PredictionError(
-                f"There is not enough memory on {self.device} for the smallest block "
-                f"that the network can take ({shape}).",
-                todo="Close other programs, use another device, or half precision on a GPU.",
-            )
-        self.splits += 1
-        axis, pieces = parts
+        axis, pieces = self.cut(tuple(x.shape[2:]))
         results = []
         for piece in pieces:
             part = x.narrow(axis + 2, piece.begin, piece.length)
             results.append(self._run(part).narrow(axis + 1, piece.skip, piece.keep))
         return torch.cat(results, dim=axis + 1)
+
+    def cut(self, shape: Shape) -> tuple[int, tuple[Piece, Piece]]:
+        """Cut a block for which memory is not enough in two, as :func:`halves` does.
+
+        Raises
+        ------
+        PredictionError
+            If it cannot be cut without changing the prediction.
+        """
+        parts = halves(self.model, shape)
+        if parts is None:
+            raise self.not_enough_memory(shape)
+        self.splits += 1
+        return parts
+
+    def not_enough_memory(self, shape: Shape) -> PredictionError:
+        """Return what is to be said of a block that is too large."""
+        return PredictionError(
+            f"There is not enough memory on {self.device} for a block of {shape} voxels, which "
+            "cannot be cut further without changing the prediction.",
+            todo="Close other programs, use another device, half precision on a GPU, or a smaller "
+            "input_shape.",
+        )
 
 
 def empty_model(architecture: Any, task: Any, weights: Weights) -> Model:
@@ -232,5 +279,4 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an exception of torch or numpy means that memory ran out."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+    return _OUT_OF_MEMORY.search(str(error)) is not None

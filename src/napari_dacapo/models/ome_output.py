@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 
     from napari_dacapo.volumes import Volume
 
-__all__ = ["Image", "ImageLevel", "plan_image"]
+__all__ = ["Image", "ImageLevel", "plan_image", "write_group"]
 
 Index = tuple[int, ...]
 
 # A shard is one worker's work: small enough that a small volume keeps several of them busy.
 _SHARD_BYTES = 2 * 2**20
+# Levels lie in a group of their own, whose name comes before "labels": napari's own reader takes
+# the first group that there is.
+_LEVELS = "image"
 _CHUNK_SIDE = 64
 _LEAST_CHUNK_SIDE = 16
 # Axes that are coarser than this times the finest one are not reduced further.
@@ -102,18 +105,17 @@ class Image:
 
     def create(self, attributes: Mapping[str, Any]) -> None:
         """Write the metadata of the group and create the arrays that are not there yet."""
+        # What was open before may have been deleted meanwhile.
+        _open.cache_clear()
         for number in range(len(self.levels)):
-            _open(self.path, number, self._spec(number))
+            _open(self._folder(number), self._spec(number))
+        if not self.is_labels:
+            write_group(self.path / _LEVELS, {"ome": self._ome(within=_LEVELS)})
         self.write_attributes(attributes)
 
     def write_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Write the group's metadata, with further attributes."""
-        content = {
-            "zarr_format": 3,
-            "node_type": "group",
-            "attributes": {"ome": self._ome(), **attributes},
-        }
-        write_json(self.path / "zarr.json", content)
+        write_group(self.path, {"ome": self._ome(), **attributes})
 
     def write(self, number: int, shard: Index, elements: NDArray[Any]) -> int:
         """Write one shard of a level, whole and at once.
@@ -130,7 +132,7 @@ class Image:
         """
         level = self.levels[number]
         try:
-            store = _open(self.path, number, self._spec(number))
+            store = _open(self._folder(number), self._spec(number))
             store[level.region(shard)].write(elements.astype(self.dtype, copy=False)).result()
             return self.shard_path(number, shard).stat().st_size
         except (OSError, ValueError) as error:
@@ -145,13 +147,19 @@ class Image:
         import tensorstore as ts
 
         level = self.levels[number]
-        finer = _open(self.path, number - 1, self._spec(number - 1))
+        finer = _open(self._folder(number - 1), self._spec(number - 1))
         view = ts.downsample(finer, level.factors, method="mode" if self.is_labels else "mean")
         return np.asarray(view[level.region(shard)].read().result())
 
     def shard_path(self, number: int, shard: Index) -> Path:
         """Return the file of a shard."""
-        return self.path.joinpath(f"s{number}", "c", *map(str, shard))
+        return self._folder(number).joinpath("c", *map(str, shard))
+
+    def _folder(self, number: int) -> Path:
+        return self.path / self._level_path(number)
+
+    def _level_path(self, number: int) -> str:
+        return f"s{number}" if self.is_labels else f"{_LEVELS}/s{number}"
 
     def _spec(self, number: int) -> str:
         level = self.levels[number]
@@ -172,7 +180,7 @@ class Image:
         }
         return json.dumps({"metadata": metadata})
 
-    def _ome(self) -> dict[str, Any]:
+    def _ome(self, within: str = "") -> dict[str, Any]:
         n_other = sum(name.endswith("^") for name in self.axis_names)
         axes = [
             {"name": name.rstrip("^"), "type": "channel"}
@@ -182,7 +190,7 @@ class Image:
         ]
         datasets = [
             {
-                "path": f"s{number}",
+                "path": self._level_path(number).removeprefix(f"{within}/"),
                 "coordinateTransformations": [
                     {"type": "scale", "scale": [1.0] * n_other + list(level.voxel_size)},
                     # OME-Zarr means the centre of the first voxel.
@@ -265,13 +273,13 @@ def _chunk_side(side: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _open(path: Path, number: int, spec: str) -> ts.TensorStore:
+def _open(folder: Path, spec: str) -> ts.TensorStore:
     import tensorstore as ts
 
     return ts.open(
         {
             "driver": "zarr3",
-            "kvstore": {"driver": "file", "path": str(path / f"s{number}") + "/"},
+            "kvstore": {"driver": "file", "path": f"{folder}/"},
             # A shard that is all zero is a file, too: it was computed.
             "store_data_equal_to_fill_value": True,
             "recheck_cached_data": "open",
@@ -282,12 +290,18 @@ def _open(path: Path, number: int, spec: str) -> ts.TensorStore:
     ).result()
 
 
+def write_group(folder: Path, attributes: Mapping[str, Any]) -> None:
+    """Write the metadata of a zarr group."""
+    content = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    write_json(folder / "zarr.json", content)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with part.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, ensure_ascii=False)
+        json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)

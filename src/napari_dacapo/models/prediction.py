@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from napari_dacapo.errors import PredictionError
 from napari_dacapo.models.checkpoints import load_checkpoint
-from napari_dacapo.models.layout import seam_notes, tiling_for
+from napari_dacapo.models.layout import roi_notes, seam_notes, tiling_for
 from napari_dacapo.models.network import NetworkSpec, choose_device, empty_model
+from napari_dacapo.models.raw_blocks import RawBlocks
 from napari_dacapo.models.raw_input import at_voxel_size, check_axes, intensities_for
-from napari_dacapo.models.source import PredictionSource, RawBlocks
+from napari_dacapo.models.source import PredictionSource
 from napari_dacapo.volumes import Identity, Volume
+from napari_dacapo.volumes.object_source import is_held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +60,7 @@ def predict(
     cache: Literal["memory", "disk"] = "memory",
     intensities: tuple[float, float] | Literal["auto"] | None = "auto",
     input_shape: Sequence[int] | None = None,
+    remote: bool = False,
 ) -> Volume:
     """Return the prediction of a checkpoint on a raw volume, computed where it is looked at.
 
@@ -75,9 +78,10 @@ def predict(
         its voxel size is not the one that the network was trained at, it is
         resampled, also lazily.
     roi : (offset, size), optional
-        What to predict, in nm; grown to whole voxels of raw. Tiles begin at
-        its begin. Default: raw as far as there is context around it. Where
-        context lies outside of raw, the network sees zeros.
+        What to predict, in nm; grown to whole voxels of raw, and cut where it
+        is further than a block from raw. Tiles begin at its begin. Default:
+        raw as far as there is context around it. Where context lies outside
+        of raw, the network sees zeros.
     device : {"auto", "cpu", "cuda", "cuda:N", "mps"}
         Where to run.
     half : bool
@@ -86,17 +90,26 @@ def predict(
         Voxels by which tiles reach into each other on each side, to be cut
         off again. Networks that pad with zeros (``padding="same"``) see those
         zeros at the border of each tile, which shows as seams; "auto" is as
-        much as removes them. DaCapo has none. Other networks do not need it.
+        much as removes them. What networks with attention give depends on the
+        whole tile, so theirs are blended over the overlap, which leaves no
+        steps, but does not give what one large tile would. DaCapo has no
+        overlap. Other networks do not need it, but for some that raise the
+        resolution, whose tiles it puts whole steps of pooling apart.
     cache : {"memory", "disk"}
         Whether finished blocks are kept on disk as well, in the user's cache
-        folder.
+        folder; not those of arrays in memory, which have no name by which
+        another process could find them.
     intensities : (float, float), "auto" or None
         The values of raw that the network is to see as 0 and as 1. "auto"
-        scales integers as training did and takes floats as they are; None
-        takes all as they are.
+        takes raw of the run's own datasets as it is, scales other raw as
+        training did if it is integers, and takes floats as they are, which is
+        said if training scaled; None takes all as they are.
     input_shape : sequence of int, optional
         Voxels that the network takes at once, if not those of DaCapo's
         validations. Larger blocks are faster, and need more memory.
+    remote : bool
+        Whether the network will run on other machines, as with a scheduler of
+        :func:`predict_to_zarr`: then only they are asked for the device.
 
     Returns
     -------
@@ -117,25 +130,33 @@ def predict(
     config = run.config
     weights = load_checkpoint(run.checkpoint_path(iteration))
     model = empty_model(config.architecture_config, config.task_config, weights)
-    choose_device(device)
+    # Only the workers of a cluster know which device "auto" is there.
+    chosen = device if remote else choose_device(device)
     check_axes(run.name, model, raw)
     notes = _weight_notes(weights)
+    # By what raw is on disk: resampling makes floats of integers.
+    ranges, scaled = intensities_for(config, raw, intensities)
+    disk = cache == "disk"
+    if disk and is_held(raw.data):
+        disk = False
+        notes.append(
+            "Blocks were not kept on disk: raw is an array in memory, of which they would never "
+            "be found again."
+        )
     raw, resampled = at_voxel_size(raw, run.input_voxel_size)
-    notes += resampled
-    intensities, scaled = intensities_for(config, raw, intensities)
-    notes += scaled
+    notes += [*resampled, *scaled]
 
     tiling = tiling_for(model, raw, roi, overlap, input_shape)
-    notes += seam_notes(model, raw, tiling)
-    if half and device == "cpu":
+    notes += [*roi_notes(raw, roi, tiling), *seam_notes(model, raw, tiling)]
+    if half and chosen == "cpu":
         notes.append("Half precision is for GPUs; this ran in single precision.")
 
     spec = NetworkSpec(
         weights.path, weights.sha256, config.architecture_config, config.task_config, device, half
     )
-    blocks = RawBlocks(raw.data, raw.channel_axis is not None, intensities)
+    blocks = RawBlocks(raw.data, raw.channel_axis is not None, ranges)
     name = _name(spec, raw, blocks, tiling)
-    source = PredictionSource(spec, blocks, tiling, model.num_out_channels, name, cache == "disk")
+    source = PredictionSource(spec, blocks, tiling, model.num_out_channels, name, disk)
     return _volume(run, iteration, raw, model, source, notes)
 
 
@@ -217,6 +238,7 @@ def explain(volume: Volume) -> dict[str, Any]:
     source = source_of(volume)
     return {
         "run": volume.identity.run,
+        "dataset": volume.identity.dataset,
         "iteration": volume.identity.iteration,
         "checkpoint": str(source.network.path),
         "checkpoint_sha256": source.network.sha256,
@@ -225,7 +247,11 @@ def explain(volume: Volume) -> dict[str, Any]:
         "input_shape": list(source.tiling.input_shape),
         "output_shape": list(source.tiling.stride),
         "overlap": list(source.tiling.trim),
-        "intensities": source.raw.intensities and list(source.raw.intensities),
+        "blend": list(source.tiling.blend),
+        "intensities": [list(ends) for ends in source.raw.intensities],
         "half": source.network.half,
+        "channel_names": list(volume.channel_names),
+        "class_names": {str(value): name for value, name in volume.class_names.items()},
+        "value_range": None if volume.value_range is None else list(volume.value_range),
         "notes": list(volume.notes),
     }

@@ -2,7 +2,8 @@
 
 Tiles lie side by side from the ROI's begin, as DaCapo lays them, and each
 reads its part of the raw volume with the context that the network eats. What
-sticks out over the ROI's end is cut off.
+sticks out over the ROI's end is cut off. Where tiles are blended, each goes on
+into the next by as much.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from napari_dacapo.errors import PredictionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 __all__ = ["Span", "Tiling"]
 
@@ -59,6 +60,13 @@ class Tiling:
     trim : tuple of int
         Raw voxels cut off on either side of the network's output, so that
         tiles overlap.
+    step : tuple of int
+        Raw voxels of which tiles begin a whole number apart, 1 if not given:
+        those by which the network's input may move so that only its output
+        moves.
+    blend : tuple of int
+        Raw voxels at the end of a tile that lie in the next one, too, 0 if
+        not given.
     """
 
     roi: Span
@@ -66,12 +74,19 @@ class Tiling:
     output_shape: Shape
     upsampling: Shape
     trim: Shape
+    step: Shape = ()
+    blend: Shape = ()
 
     def __post_init__(self) -> None:
-        if any(n < 1 for n in self.stride):
+        # Tilings are frozen; these two follow from how many axes there are.
+        object.__setattr__(self, "step", self.step or (1,) * len(self.trim))
+        object.__setattr__(self, "blend", self.blend or (0,) * len(self.trim))
+        strides = zip(self.stride, self.blend, self.upsampling, strict=True)
+        if any(n < max(1, blend * up) for n, blend, up in strides):
+            overlap = tuple(t + b for t, b in zip(self.trim, self.blend, strict=True))
             raise PredictionError(
-                f"Nothing is left of the network's output {self.output_shape} after cutting "
-                f"{self.trim} voxels off each side.",
+                f"Too little is left of the network's output {self.output_shape} for tiles that "
+                f"overlap by {overlap} voxels.",
                 todo="Choose a smaller overlap or a larger input_shape.",
             )
 
@@ -98,9 +113,15 @@ class Tiling:
 
     @cached_property
     def stride(self) -> Shape:
-        """Output voxels from one tile to the next: whole raw voxels."""
-        parts = zip(self.output_shape, self.lead, self.trim, self.upsampling, strict=True)
-        return tuple((out - lead - trim * up) // up * up for out, lead, trim, up in parts)
+        """Output voxels from one tile to the next: whole steps of raw voxels."""
+        parts = zip(
+            self.output_shape, self.lead, self.trim, self.blend, self.upsampling, self.step,
+            strict=True,
+        )  # fmt: skip
+        return tuple(
+            (out - lead - (trim + blend) * up) // (up * step) * (up * step)
+            for out, lead, trim, blend, up, step in parts
+        )
 
     @cached_property
     def shape(self) -> Shape:
@@ -128,18 +149,27 @@ class Tiling:
         )
         return Span(begin, shape)
 
+    def covered(self, index: Index) -> Span:
+        """Return what a tile gives: its place in the prediction and its part of the next ones."""
+        begin = self.output(index).begin
+        parts = zip(self.stride, self.blend, self.upsampling, self.shape, begin, strict=True)
+        return Span(begin, tuple(min(s + m * up, n - b) for s, m, up, n, b in parts))
+
     def input(self, index: Index) -> Span:
         """Return what a tile reads, in voxels of the raw volume; may reach beyond it."""
         parts = zip(index, self.stride, self.upsampling, self.roi.begin, self.context, strict=True)
         begin = tuple(start + i * step // up - context for i, step, up, start, context in parts)
         return Span(begin, self.input_shape)
 
-    def within(self, region: Span) -> Iterator[Index]:
-        """Go through the tiles that a box of the prediction touches, in order."""
+    def ranges(self, region: Span) -> tuple[range, ...]:
+        """Return which tiles a box of the prediction touches, along each axis."""
         if 0 in region.shape:
-            return iter(())
-        ranges: Sequence[range] = [
+            return (range(0),) * len(self.grid)
+        return tuple(
             range(max(0, b // step), min(n, -(-e // step)))
             for b, e, step, n in zip(region.begin, region.end, self.stride, self.grid, strict=True)
-        ]
-        return itertools.product(*ranges)
+        )
+
+    def within(self, region: Span) -> Iterator[Index]:
+        """Go through the tiles that a box of the prediction touches, in order."""
+        return itertools.product(*self.ranges(region))

@@ -27,12 +27,28 @@ def fresh_model(config: RunConfig) -> Model:
     Raises
     ------
     UnsupportedError, CheckpointError
-        If the network cannot be built from its config.
+        If the network cannot be built from its config, or not in this
+        computer's memory.
     """
     # DaCapo's main moved these from the trainer to the run, and renamed the parameters.
     is_main = config.learning_rate is not None or config.batch_size is not None
     dialect: Dialect = "main" if is_main else "0.3.5"
+    with torch.device("meta"):
+        twin = build_model(config.architecture_config, config.task_config, dialect=dialect)
+    _check_memory(sum(tensor.nbytes for tensor in twin.state_dict().values()))
     return build_model(config.architecture_config, config.task_config, dialect=dialect)
+
+
+def _check_memory(n_bytes: int) -> None:
+    import psutil
+
+    free = psutil.virtual_memory().available
+    if n_bytes > free:
+        raise CheckpointError(
+            f"The network needs {n_bytes / 2**30:.0f} GiB of memory, but {free / 2**30:.0f} GiB "
+            "are free.",
+            todo="Is its config right?",
+        )
 
 
 def radam(model: Model, learning_rate: float | None) -> torch.optim.Optimizer:
@@ -55,9 +71,27 @@ def resume(model: Model, optimizer: torch.optim.Optimizer, weights: Weights) -> 
     translated = Weights(translate(weights.model, model), {}, weights.sha256, weights.path)
     check_fits(model, translated)
     state = _optimizer_state(model, optimizer, weights)
-    load_weights(model, translated)
     if state is not None:
+        _load_optimizer(optimizer, state, weights)
+    load_weights(model, translated)
+
+
+def _load_optimizer(
+    optimizer: torch.optim.Optimizer, state: dict[str, Any], weights: Weights
+) -> None:
+    before = optimizer.state_dict()
+    try:
         optimizer.load_state_dict(state)
+    except Exception as error:  # torch takes values as they are, and fails on some
+        optimizer.load_state_dict(before)
+        raise _makes_no_sense(weights, error) from error
+
+
+def _makes_no_sense(weights: Weights, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"The optimizer's state in checkpoint {weights.path} makes no sense ({error!r:.200}).",
+        path=weights.path,
+    )
 
 
 def _optimizer_state(
@@ -80,14 +114,10 @@ def _optimizer_state(
         ]
         shapes = [parameter.shape for parameter in model.parameters()]
         for index, values in state["state"].items():
-            for value in values.values():
-                is_tensor = isinstance(value, torch.Tensor)
-                fits &= not is_tensor or value.numel() == 1 or value.shape == shapes[index]
+            for name, value in values.items():
+                fits &= _is_of(name, value, shapes[index])
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(
-            f"The optimizer's state in checkpoint {weights.path} makes no sense ({error!r}).",
-            path=weights.path,
-        ) from error
+        raise _makes_no_sense(weights, error) from error
     if not fits:
         raise CheckpointError(
             f"The optimizer's state in checkpoint {weights.path} is of another network.",
@@ -95,6 +125,14 @@ def _optimizer_state(
             path=weights.path,
         )
     return state
+
+
+def _is_of(name: str, value: Any, shape: torch.Size) -> bool:
+    """Whether an entry of an optimizer's state is of a parameter of this shape."""
+    if name == "step":
+        is_one = isinstance(value, torch.Tensor) and value.numel() == 1
+        return is_one or isinstance(value, int | float)
+    return not isinstance(value, torch.Tensor) or value.shape == shape
 
 
 def start_from(

@@ -144,6 +144,11 @@ class ModelAccess:
         from napari_dacapo.models.training import start_from
 
         start: Any = self.config.start_config
+        if problem := getattr(start, "problem", None):
+            raise UnsupportedError(
+                f"The start_config of run {self.name} cannot be used: {problem}.",
+                todo="Use Run(..., load_starter_model=False).",
+            )
         if start.type_name != "StartConfig":
             raise UnsupportedError(
                 f"Run {self.name} starts from {start.type_name} {start.name or start.run}, which "

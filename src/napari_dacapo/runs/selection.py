@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError
+from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError, SelectionError
 from napari_dacapo.runs.best import find_best
+from napari_dacapo.runs.contents import has_content, why_not_shown
 from napari_dacapo.runs.parameters import find_parameters
 from napari_dacapo.runs.score_table import order_parameters
 
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
     from napari_dacapo.runs.run import Run
     from napari_dacapo.volumes import Volume
 
-__all__ = ["Selection", "select_volumes", "volumes_to_show"]
-
-# Reading all of a mask to find out whether it is empty must not take long.
-_MAX_READ_BYTES = 64 * 2**20
+__all__ = ["Selection", "select_volumes", "volumes_asked_for", "volumes_to_show"]
 
 
 @dataclass(slots=True)
@@ -41,7 +39,7 @@ class Selection:
 
     def add(self, volume: Volume) -> bool:
         """Add a volume, or say why no viewer could show it."""
-        reason = _why_not_shown(volume)
+        reason = why_not_shown(volume)
         if reason is None:
             self.volumes.append(volume)
         else:
@@ -116,6 +114,65 @@ def volumes_to_show(
     return chosen
 
 
+def volumes_asked_for(
+    run: Run,
+    dataset: str | None = None,
+    iteration: int | None = None,
+    parameters: str | None = None,
+    segmentation: Literal["stored", "computed"] | None = None,
+    *,
+    prefer_stored: bool = False,
+) -> Selection:
+    """Choose volumes as :func:`volumes_to_show` does; all that is asked for must be there.
+
+    Parameters
+    ----------
+    run, dataset, iteration, parameters, segmentation
+        As for :meth:`napari_dacapo.runs.Run.volumes`.
+    prefer_stored : bool
+        Whether parameters that are stored are taken as they are stored, be it
+        an empty segmentation.
+
+    Raises
+    ------
+    ArrayNotFoundError
+        If there is nothing to show; says why.
+    SelectionError
+        If the dataset, the iteration, the parameters, or a segmentation of
+        them are not there; says what there is.
+    """
+    iterations = run.validations.iterations
+    if iteration is not None and iteration not in iterations:
+        raise SelectionError(
+            f"Run {run.name} was not validated at iteration {iteration}.",
+            todo=f"Validated iterations: {', '.join(map(str, iterations)) or 'none'}.",
+        )
+    name = run.dataset(dataset).name
+    asked = (iteration, parameters, segmentation)
+    if run.dataset(dataset).split == "train" and asked != (None,) * 3:
+        raise SelectionError(
+            f"Run {run.name} predicts nothing of its training dataset {name}.",
+            todo="Leave out iteration, parameters and segmentation, or name a validation dataset.",
+        )
+    if prefer_stored and parameters is not None and segmentation is None:
+        at = _last_iteration(run, name) if iteration is None else iteration
+        stored = () if at is None else run.validations.outputs(at, name)
+        if at is not None and find_parameters(run, name, at, parameters) in stored:
+            segmentation = "stored"
+    chosen = volumes_to_show(run, dataset, iteration, parameters, segmentation)
+    roles = {volume.role for volume in chosen.volumes}
+    if asked[1:] != (None, None) and "segmentation" not in roles:
+        raise SelectionError(
+            f"Run {run.name} has no such segmentation.", todo=" ".join(chosen.missing)
+        )
+    if iteration is not None and not roles & {"prediction", "segmentation"}:
+        raise SelectionError(
+            f"Run {run.name} has nothing of dataset {name} at iteration {iteration}.",
+            todo=" ".join(chosen.missing),
+        )
+    return chosen
+
+
 def _last_iteration(run: Run, dataset: str) -> int | None:
     validations = run.validations
     predicted = [i for i in validations.iterations if validations.has_prediction(i, dataset)]
@@ -131,10 +188,18 @@ def _why_no_validation(run: Run, dataset: str) -> str:
     if 0 < interval <= run.iteration:
         return (
             f"prediction: the validations failed: run {run.name} should have been validated every "
-            f"{interval} iterations, but nothing is stored of dataset {dataset}. The checkpoints "
-            "can still predict it."
+            f"{interval} iterations, but nothing is stored of dataset {dataset}."
+            f"{_what_checkpoints_can(run)}"
         )
     return f"prediction: run {run.name} validates after {interval} iterations and is not there yet."
+
+
+def _what_checkpoints_can(run: Run) -> str:
+    # Networks that are code of their own cannot be run here.
+    foreign = ("WrappedArchitectureConfig", "ModelZooConfig")
+    if run.config.architecture_config.type_name in foreign or not run.checkpoints:
+        return ""
+    return " The checkpoints can still predict it."
 
 
 def _prediction(run: Run, dataset: str, iteration: int, chosen: Selection) -> Volume | None:
@@ -170,7 +235,7 @@ def _segmentation(
             chosen.missing.append(
                 f"segmentation {name}: {_why_broken(run, dataset, iteration, name)}"
             )
-    if wanted is None and not any(_has_content(volume) for volume in outputs.values()):
+    if wanted is None and not any(has_content(volume) for volume in outputs.values()):
         # Thresholds of stored masks that are empty would give empty masks again.
         natural = parameters in names and run.task.kind in ("distance", "hot_distance")
         computed = compute(None if natural else parameters, None)
@@ -198,7 +263,7 @@ def _default_parameters(run: Run, dataset: str, outputs: dict[str, Volume]) -> s
     best = find_best(scores, run.task, dataset=dataset) if dataset in scores.datasets else None
     if best is not None and best.parameters in outputs:
         return best.parameters
-    with_content = (name for name, volume in outputs.items() if _has_content(volume))
+    with_content = (name for name, volume in outputs.items() if has_content(volume))
     return next(with_content, next(iter(outputs)))
 
 
@@ -240,26 +305,3 @@ def _why_broken(run: Run, dataset: str, iteration: int, parameters: str) -> str:
     except NapariDacapoError as error:
         return str(error)
     return "it was being written; look again."
-
-
-def _has_content(volume: Volume) -> bool:
-    """Return whether a mask shows anything; taken for granted of a large one, or a torn one."""
-    from napari_dacapo.volumes import is_empty
-
-    try:
-        empty = is_empty(volume)
-        if empty is None and volume.data.nbytes <= _MAX_READ_BYTES:
-            empty = is_empty(volume, read=True)
-    except NapariDacapoError:
-        return True  # whoever looks at it is told what is wrong
-    return not empty
-
-
-def _why_not_shown(volume: Volume) -> str | None:
-    """Return what keeps a volume from being shown: what is stored can be anything."""
-    where = volume.source.path if volume.source is not None else "Its array"
-    if volume.kind == "labels" and volume.dtype.kind == "f":
-        return f"{where} has elements of type {volume.dtype}, which cannot be labels."
-    if not 2 <= len(volume.spatial_axes) <= 3:
-        return f"{where} has the spatial axes {', '.join(volume.spatial_axes)}, not two or three."
-    return None

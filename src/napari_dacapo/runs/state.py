@@ -137,7 +137,8 @@ def why(state: str, progress: Progress) -> str | None:
     if state == "failed validations":
         return (
             f"No validation is complete, though one is due every {progress.validation_interval} "
-            "iterations. DaCapo's log says why; the checkpoints can still predict."
+            "iterations. DaCapo's log says why; checkpoints can still predict, unless the network "
+            "is code of its own."
         )
     if state == "configured" and progress.started:
         return "It was started, but stopped before its first iterations were stored."

@@ -239,9 +239,11 @@ def _first_best(
     names = np.full(shape, None, dtype=object)
     best = np.full(shape, np.nan)
     if len(values):
-        ranked = np.where(np.isnan(values), -np.inf, values * signs)
-        at = np.argmax(ranked, axis=0)
-        found = ~np.isnan(values).all(axis=0)
+        there = ~np.isnan(values)
+        ranked = np.where(there, values * signs, -np.inf)
+        # The worst of all scores may be infinite: what is missing must not stand for it.
+        at = np.argmax(there & (ranked == ranked.max(axis=0)), axis=0)
+        found = there.any(axis=0)
         best[found] = np.take_along_axis(values, at[None], axis=0)[0][found]
         names[found] = labels.astype(object)[at[found]]
     return names, best

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari_dacapo.errors import BrokenFileError, CheckpointError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from napari_dacapo.options import Options
 
 __all__ = ["CheckpointFiles"]
+
+_MOST_DATASETS = 100
 
 
 @read_only("store_weights", "store_best", "remove")
@@ -66,23 +69,41 @@ class CheckpointFiles:
     def named_checkpoint(self, run_name: str, criterion: str) -> Path:
         """Return the checkpoint that a start config means by ``criterion``.
 
-        It is the name of a file in ``checkpoints/iterations`` or ``checkpoints``.
+        It is the name of a file in ``checkpoints/iterations`` or
+        ``checkpoints``, or a criterion for which the best iteration is stored.
 
         Raises
         ------
         CheckpointError
             If there is none.
+        BrokenFileError
+            If what is stored of the best is not readable.
         """
         folder = self.checkpoints_folder(run_name)
         for parts in (("iterations", criterion), (criterion,)):
             path = self._roots.join(folder, *parts)
             if os.path.isfile(path):
                 return path
+        for dataset in (None, *self._marked_datasets(folder)):
+            with suppress(CheckpointError):
+                return self.checkpoint_path(
+                    run_name, self.retrieve_best(run_name, dataset, criterion)
+                )
         raise CheckpointError(
             f"Run {run_name} has no checkpoint {criterion!r:.80}.",
             todo=f"It has: {', '.join(map(str, self.iterations(run_name)[-12:])) or 'none'}.",
             path=folder,
         )
+
+    @staticmethod
+    def _marked_datasets(folder: Path) -> list[str]:
+        """Return the folders of datasets beside the checkpoints, in order of their names."""
+        try:
+            with os.scandir(folder) as entries:
+                names = sorted(entry.name for entry in entries if entry.is_dir())
+        except OSError:
+            return []
+        return [name for name in names if name != "iterations"][:_MOST_DATASETS]
 
     def retrieve_best(self, run_name: str, dataset: str | None, criterion: str) -> int:
         """Return the iteration that DaCapo stored as the best.

@@ -1,4 +1,4 @@
-"""Links into neuroglancer that carry what napari shows, and links that come back.
+"""Links into neuroglancer that carry what napari shows.
 
 A *live* link points into a server of this process and works as long as it
 runs; a *static* one points to arrays at public addresses and works for anybody.
@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_dacapo.errors import LinkError, NapariDacapoError
+from napari_dacapo.errors import LinkError
+from napari_dacapo.viewers.url_maps import known_url_map
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from os import PathLike
 
-    from napari_dacapo.viewers.neuroglancer.link_states import Shown
-    from napari_dacapo.viewers.view_state import ViewState
-    from napari_dacapo.volumes import Volume
+    from napari_dacapo.viewers.neuroglancer.shown import Shown
 
 __all__ = [
     "Link",
@@ -28,8 +27,6 @@ __all__ = [
     "look_at",
     "make_link",
     "neuroglancer_link",
-    "open_link",
-    "read_linked",
     "save_state",
     "stop_live_links",
 ]
@@ -66,7 +63,7 @@ def neuroglancer_link(
     prefix: str | None = None,
     live: bool = True,
     url_map: Mapping[str, str] | None = None,
-    store: Any = None,
+    without: Collection[str] | str = (),
 ) -> str:
     """Return a neuroglancer link to what a viewer shows, as it shows it.
 
@@ -86,13 +83,17 @@ def neuroglancer_link(
     live : bool
         Whether to serve the arrays from this process. The link then holds a
         secret: whoever has it can read these arrays, on this machine. If
-        False, every array must have a public address.
+        False, every array must have a public address; in the place of raw and
+        gt that are computed when they are read, the arrays are linked that
+        they are made of.
     url_map : mapping of str to str, optional
         Local folders and their public addresses, for static links. By default
-        the one in the options file, if there is one.
-    store : Store or path-like, optional
-        Where the runs are, for static links: raw and gt are mostly made from
-        other arrays when they are read, and those can be linked.
+        that of napari's preferences (where napari is loaded) and of the
+        options file.
+    without : str or collection of str
+        What to leave out: roles (``"segmentation"``), names of layers, or
+        ``"private"`` for all layers of a static link that have no public
+        address.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def neuroglancer_link(
     >>> napari_dacapo.neuroglancer_link(viewer)  # doctest: +SKIP
     'http://127.0.0.1:41541/v/…/#!{"dimensions":…
     """
-    link = make_link(viewer_or_layers, prefix=prefix, live=live, url_map=url_map, store=store)
+    link = make_link(viewer_or_layers, prefix=prefix, live=live, url_map=url_map, without=without)
     for note in link.notes:
         warnings.warn(note, UserWarning, stacklevel=2)
     return link.url
@@ -129,7 +130,7 @@ def look_at(viewer_or_layers: Any) -> Shown:
     viewer_or_layers
         As for :func:`neuroglancer_link`.
     """
-    from napari_dacapo.viewers.neuroglancer.link_states import Shown, what_is_shown
+    from napari_dacapo.viewers.neuroglancer.shown import Shown, what_is_shown
 
     if isinstance(viewer_or_layers, Shown):
         return viewer_or_layers
@@ -142,7 +143,7 @@ def make_link(
     prefix: str | None = None,
     live: bool = True,
     url_map: Mapping[str, str] | None = None,
-    store: Any = None,
+    without: Collection[str] | str = (),
 ) -> Link:
     """Return a link together with its state and what it leaves out.
 
@@ -151,7 +152,9 @@ def make_link(
     """
     from napari_dacapo.viewers.neuroglancer.link_states import live_state, static_state
     from napari_dacapo.viewers.neuroglancer.link_text import DEFAULT_CLIENT, capped, link_to
+    from napari_dacapo.viewers.neuroglancer.shown import PRIVATE, leave_out
 
+    without = {without} if isinstance(without, str) else set(without)
     shown = look_at(viewer_or_layers)
     differences: tuple[str, ...] = ()
     if not shown.volumes:
@@ -159,6 +162,7 @@ def make_link(
             " ".join(("There is nothing to link to.", *shown.notes)),
             todo="Open a run first.",
         )
+    shown = leave_out(shown, without)
     if live:
         from napari_dacapo.viewers.neuroglancer import live as live_links
 
@@ -169,8 +173,8 @@ def make_link(
         state = live_state(shown, host.volumes)
     else:
         client = prefix or DEFAULT_CLIENT
-        known = _known_url_map() if url_map is None else url_map
-        state, differences = static_state(shown, known, _opened(store))
+        known = known_url_map() if url_map is None else url_map
+        state, differences = static_state(shown, known, skip_private=PRIVATE in without)
     short, notes = capped(state)
     return Link(link_to(short, client), state, live, (*shown.notes, *differences, *notes))
 
@@ -181,13 +185,13 @@ def save_state(
     *,
     live: bool = False,
     url_map: Mapping[str, str] | None = None,
-    store: Any = None,
+    without: Collection[str] | str = (),
 ) -> tuple[str, ...]:
     """Save what a viewer shows as a neuroglancer state in a JSON file.
 
     Parameters
     ----------
-    viewer_or_layers, live, url_map, store
+    viewer_or_layers, live, url_map, without
         As for :func:`neuroglancer_link`.
     path : path-like
         Is written over.
@@ -206,85 +210,9 @@ def save_state(
     """
     from napari_dacapo.viewers.neuroglancer.link_text import state_file_text
 
-    link = make_link(viewer_or_layers, live=live, url_map=url_map, store=store)
+    link = make_link(viewer_or_layers, live=live, url_map=url_map, without=without)
     Path(path).write_text(state_file_text(link.state), encoding="utf-8")
     return link.notes
-
-
-def open_link(
-    url: str | PathLike[str],
-    viewer: Any = None,
-    *,
-    store: Any = None,
-    url_map: Mapping[str, str] | None = None,
-) -> Any:
-    """Open in napari what a neuroglancer link shows, as it shows it.
-
-    Nothing is fetched from the network, and only arrays that this user's own
-    settings lead to are read: those that this process serves, those behind the
-    url map, and those of the given store.
-
-    Parameters
-    ----------
-    url : str or path-like
-        A neuroglancer link with a state behind ``#!``, or a JSON file.
-    viewer : napari.Viewer or napari.components.ViewerModel, optional
-        Where to show it; a new window if omitted.
-    store : Store or path-like, optional
-        Where the runs are that the link names, if it comes from elsewhere.
-    url_map : mapping of str to str, optional
-        Local folders and their public addresses. By default the one in the
-        options file, if there is one.
-
-    Returns
-    -------
-    napari.Viewer
-        The viewer.
-
-    Raises
-    ------
-    LinkError
-        If it is no link, or an array that it shows cannot be found here: says
-        which and what to do.
-    """
-    volumes, view = read_linked(url, store=store, url_map=url_map)
-    return show_linked(volumes, view, viewer)
-
-
-def read_linked(
-    url: str | PathLike[str],
-    *,
-    store: Any = None,
-    url_map: Mapping[str, str] | None = None,
-) -> tuple[list[Volume], ViewState]:
-    """Return what a neuroglancer link shows and how, without showing it.
-
-    Parameters, limits and errors are those of :func:`open_link`; callable on
-    any thread.
-
-    Returns
-    -------
-    volumes : list of Volume
-        From the bottom to the top.
-    view : ViewState
-        Camera and looks.
-    """
-    from napari_dacapo.viewers.neuroglancer.link_text import read_link, read_state_file
-    from napari_dacapo.viewers.neuroglancer.resolving import Resolver
-    from napari_dacapo.viewers.neuroglancer.states import view_of_state
-
-    text = str(url).strip()
-    state = read_link(text) if "://" in text else read_state_file(text)
-    resolver = Resolver(_known_url_map() if url_map is None else url_map, _opened(store))
-    found = [(layer, resolver.volume(layer)) for layer in state["layers"]]
-    shown = [(layer, volume) for layer, volume in found if volume is not None]
-    if not shown:
-        raise LinkError("The link shows no layer that can be opened.")
-    try:
-        view = view_of_state(state, shown)
-    except ValueError as error:
-        raise LinkError(f"The link shows no place that can be looked at: {error}.") from error
-    return [volume for _, volume in shown], view
 
 
 def live_links_run() -> bool:
@@ -298,45 +226,3 @@ def stop_live_links() -> None:
     live = sys.modules.get(_LIVE)
     if live is not None:
         live.stop()
-
-
-def _known_url_map() -> dict[str, str]:
-    """Return the url map of the options file, if there is one that can be read."""
-    from napari_dacapo.options import load_options
-
-    try:
-        return dict(load_options().url_map)
-    except (NapariDacapoError, OSError):
-        return {}
-
-
-def _opened(store: Any) -> Any:
-    if store is None or hasattr(store, "run_names"):
-        return store
-    from napari_dacapo.runs import open_store
-
-    return open_store(store)
-
-
-def show_linked(volumes: list[Volume], view: ViewState, viewer: Any = None) -> Any:
-    """Show in napari what :func:`read_linked` has read; returns the viewer.
-
-    Parameters
-    ----------
-    volumes : list of Volume
-        From the bottom to the top.
-    view : ViewState
-        Camera and looks.
-    viewer : napari.Viewer or napari.components.ViewerModel, optional
-        Where to show it; a new window if omitted.
-    """
-    from napari_dacapo.viewers.napari.backend import NapariBackend
-    from napari_dacapo.viewers.napari.view_state import set_view
-
-    if viewer is None:
-        import napari
-
-        viewer = napari.Viewer()
-    NapariBackend(viewer).show(volumes)
-    set_view(viewer, view)
-    return viewer

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_dacapo.errors import LinkError
+from napari_dacapo.viewers.linked import read_linked
 from napari_dacapo.viewers.links import (
     Link,
     live_links_run,
     look_at,
     make_link,
-    read_linked,
     save_state,
     stop_live_links,
 )
@@ -26,7 +26,7 @@ from napari_dacapo.viewers.open_store import explain
 from napari_dacapo.viewers.tasks import Lane, run_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from threading import Event
 
     from napari_dacapo.viewers.session import Session
@@ -78,7 +78,9 @@ class Sharing:
         """Whether live links of this process can be opened."""
         return live_links_run()
 
-    def copy(self, *, live: bool, url_map: Mapping[str, str]) -> None:
+    def copy(
+        self, *, live: bool, url_map: Mapping[str, str], without: Collection[str] = ()
+    ) -> None:
         """Make a link; :attr:`made` carries it.
 
         Parameters
@@ -88,8 +90,11 @@ class Sharing:
         url_map : mapping of str to str
             Local folders and their public addresses, for links that do not;
             those of the store are known besides.
+        without : collection of str
+            What to leave out, see
+            :func:`~napari_dacapo.viewers.links.neuroglancer_link`.
         """
-        given = self._given(url_map)
+        given: dict[str, Any] = {"url_map": self._known(url_map), "without": without}
 
         def take(link: Link) -> None:
             self.made.emit(link)
@@ -98,17 +103,19 @@ class Sharing:
 
         self._link("Making the link…", lambda shown: make_link(shown, live=live, **given), take)
 
-    def save(self, path: str, *, live: bool, url_map: Mapping[str, str]) -> None:
+    def save(
+        self, path: str, *, live: bool, url_map: Mapping[str, str], without: Collection[str] = ()
+    ) -> None:
         """Save what is on screen as a neuroglancer state in a JSON file.
 
         Parameters
         ----------
         path : str
             Is written over.
-        live, url_map
+        live, url_map, without
             As for :meth:`copy`.
         """
-        given = self._given(url_map)
+        given: dict[str, Any] = {"url_map": self._known(url_map), "without": without}
 
         def take(notes: tuple[str, ...]) -> None:
             self._say(" ".join((f"Saved as {Path(path).name}.", *notes)))
@@ -125,11 +132,11 @@ class Sharing:
         url_map : mapping of str to str
             As for :meth:`copy`.
         """
-        given = self._given(url_map)
+        store, known = self._session.store.opened, self._known(url_map)
 
         def work(cancelled: Event) -> Iterator[tuple[list[Volume], ViewState]]:
             import_module("napari_dacapo.viewers.napari.backend")
-            yield read_linked(text, **given)
+            yield read_linked(text, store=store, url_map=known)
 
         def take(found: tuple[list[Volume], ViewState]) -> None:
             volumes, view = found
@@ -154,10 +161,10 @@ class Sharing:
         """Let go of what is being done."""
         self._lane.cancel()
 
-    def _given(self, url_map: Mapping[str, str]) -> dict[str, Any]:
+    def _known(self, url_map: Mapping[str, str]) -> dict[str, str]:
         store = self._session.store.opened
         known = dict(store.options.url_map) if store is not None else {}
-        return {"store": store, "url_map": known | dict(url_map)}
+        return known | dict(url_map)
 
     def _link(self, text: str, deed: Callable[[Any], Any], take: Callable[[Any], None]) -> None:
         def prepare(cancelled: Event) -> Iterator[None]:

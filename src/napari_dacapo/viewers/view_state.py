@@ -9,23 +9,16 @@ back; nothing here imports a viewer.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-__all__ = [
-    "IDENTITY_ORIENTATION",
-    "LayerState",
-    "Quaternion",
-    "ViewState",
-    "directions_from_orientation",
-    "orientation_from_directions",
-]
+from napari_dacapo.viewers.orientation import IDENTITY_ORIENTATION, Quaternion
 
-Quaternion = tuple[float, float, float, float]
-Vector = tuple[float, float, float]
+if TYPE_CHECKING:
+    from napari_dacapo.viewers.colormaps import RGBA, ColorStops
 
-IDENTITY_ORIENTATION: Quaternion = (0.0, 0.0, 0.0, 1.0)
+__all__ = ["LayerState", "ViewState"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +49,16 @@ class LayerState:
     colormap : str or None
         Name of the colormap; None for labels. Names of this package's own
         colormaps are in :data:`napari_dacapo.viewers.appearance.COLORMAPS`.
+    color_stops : ColorStops
+        The colours of the colormap, where its name may mean nothing to
+        others; empty where it does.
     selected_label : int or None
         The label that is picked; None for images.
     show_selected_label : bool
         Whether only the picked label is shown.
+    label_colors : tuple of (int or None, RGBA)
+        Colours that were chosen for labels, by None that of all others; empty
+        where the viewer chooses them.
     """
 
     slot: str
@@ -73,10 +72,14 @@ class LayerState:
     colormap: str | None = None
     selected_label: int | None = None
     show_selected_label: bool = False
+    color_stops: ColorStops = ()
+    label_colors: tuple[tuple[int | None, RGBA], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in ("color_stops", "label_colors"):
+            values[name] = [[place, list(color)] for place, color in values[name]]
         if self.contrast_limits is not None:
             values["contrast_limits"] = list(self.contrast_limits)
         return values
@@ -110,6 +113,15 @@ class LayerState:
             if picked.get("contrast_limits") is not None:
                 low, high = picked["contrast_limits"]
                 picked["contrast_limits"] = (_finite(low), _finite(high))
+            if "color_stops" in picked:
+                picked["color_stops"] = tuple(
+                    (_finite(place), _color(color)) for place, color in picked["color_stops"]
+                )
+            if "label_colors" in picked:
+                picked["label_colors"] = tuple(
+                    (None if label is None else int(label), _color(color))
+                    for label, color in picked["label_colors"]
+                )
             return cls(**picked)
         except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"not the state of a layer: {error}") from error
@@ -220,84 +232,6 @@ class ViewState:
             raise ValueError(f"not the state of a view: {error!r}") from error
 
 
-def orientation_from_directions(forward: Sequence[float], up: Sequence[float]) -> Quaternion:
-    """Return the orientation of a camera that looks along ``forward``.
-
-    Parameters
-    ----------
-    forward : sequence of 3 floats
-        Direction into the screen, in world axes ``(x, y, z)``.
-    up : sequence of 3 floats
-        Direction towards the top of the screen; made orthogonal to
-        ``forward``.
-
-    Returns
-    -------
-    Quaternion
-        See :attr:`ViewState.orientation`; ``w`` is never negative.
-
-    Raises
-    ------
-    ValueError
-        If a direction has no length or both are parallel.
-    """
-    f = _unit(forward)
-    along = _dot(up, f)
-    d = _unit([along * b - a for a, b in zip(up, f, strict=True)])
-    r = _cross(d, f)
-    # The columns of the rotation matrix are r, d, f. The largest of the four
-    # components is found first, so that nothing is divided by almost zero.
-    squares = (
-        1 + r[0] - d[1] - f[2],
-        1 - r[0] + d[1] - f[2],
-        1 - r[0] - d[1] + f[2],
-        1 + r[0] + d[1] + f[2],
-    )
-    mixed = (
-        (squares[0], r[1] + d[0], f[0] + r[2], d[2] - f[1]),
-        (r[1] + d[0], squares[1], f[1] + d[2], f[0] - r[2]),
-        (f[0] + r[2], f[1] + d[2], squares[2], r[1] - d[0]),
-        (d[2] - f[1], f[0] - r[2], r[1] - d[0], squares[3]),
-    )
-    best = max(range(4), key=squares.__getitem__)
-    x, y, z, w = mixed[best]
-    norm = math.copysign(math.sqrt(x * x + y * y + z * z + w * w), w if w else 1.0)
-    return (x / norm, y / norm, z / norm, w / norm)
-
-
-def directions_from_orientation(orientation: Quaternion) -> tuple[Vector, Vector]:
-    """Return ``forward`` and ``up`` of an orientation, in world axes ``(x, y, z)``.
-
-    Raises
-    ------
-    ValueError
-        If the quaternion has no length.
-    """
-    length = math.hypot(*orientation)
-    if not (math.isfinite(length) and length > 0):
-        raise ValueError(f"{orientation} is not an orientation")
-    x, y, z, w = (value / length for value in orientation)
-    forward = (2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y))
-    up = (-2 * (x * y - w * z), -(1 - 2 * (x * x + z * z)), -2 * (y * z + w * x))
-    return forward, up
-
-
-def _unit(vector: Sequence[float]) -> Vector:
-    length = math.hypot(*vector)
-    if not (math.isfinite(length) and length > 1e-9):
-        raise ValueError(f"{tuple(vector)} gives no direction")
-    x, y, z = (value / length for value in vector)
-    return (x, y, z)
-
-
-def _dot(a: Sequence[float], b: Sequence[float]) -> float:
-    return sum(p * q for p, q in zip(a, b, strict=True))
-
-
-def _cross(a: Vector, b: Vector) -> Vector:
-    return (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
-
-
 def _known(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(values, Mapping):
         raise ValueError(f"expected a mapping, not {type(values).__name__}")
@@ -309,6 +243,11 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"expected text, not {value!r}")
     return value
+
+
+def _color(value: Any) -> RGBA:
+    red, green, blue, alpha = (_finite(part) for part in value)
+    return red, green, blue, alpha
 
 
 def _finite(value: Any) -> float:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import math
 import re
 import uuid
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
-import numpy as np
 
 from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.volumes.coordinates import fit_names, in_nanometres
+from napari_dacapo.volumes.given import (
+    axis_names_of,
+    factors_of,
+    lengths_of,
+    times,
+    voxel_size_of,
+)
 from napari_dacapo.volumes.lazy_array import LazyArray
-from napari_dacapo.volumes.object_source import ObjectSource, sampled_range
+from napari_dacapo.volumes.masked import check_masked, is_masked, without_mask
+from napari_dacapo.volumes.object_source import ObjectSource
 from napari_dacapo.volumes.opening import default_kind, open_volume, value_range
 from napari_dacapo.volumes.pyramids import with_pyramid
 from napari_dacapo.volumes.sources import TransposedSource
@@ -26,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["as_volume"]
 
 _NUMBERS = "buif"
-Lengths = tuple[float, ...]
 
 
 def as_volume(
@@ -36,6 +43,7 @@ def as_volume(
     kind: Kind | None = None,
     voxel_size: Sequence[float] | float | None = None,
     offset: Sequence[float] | float | None = None,
+    units: Sequence[str] | str | None = None,
     axis_names: Sequence[str] | None = None,
     role: Role | None = None,
 ) -> Volume:
@@ -53,8 +61,11 @@ def as_volume(
         How to look at it; by default an image, unless it is a volume that
         says otherwise.
     voxel_size, offset : sequence of float or float, optional
-        In nanometres over the spatial axes; win over what the array says.
-        Where nothing is said: 1 nm, at 0.
+        Over the spatial axes; win over what the array says. Where nothing is
+        said: 1, at 0.
+    units : str or sequence of str, optional
+        Of voxel size and offset, as they are given here or as an array says
+        them that names no units; nanometres by default.
     axis_names : sequence of str, optional
         One per axis, those that are not spatial end in ``^``. By default the
         last axes are z, y, x, and one before them is ``c^``.
@@ -65,14 +76,15 @@ def as_volume(
     -------
     Volume
         Non-spatial axes are brought to the front. Its identity's variant is
-        `name`, so that it has a slot of its own. Its value range is that of a
-        sample, if its elements are in memory, or else what the dtype suggests.
+        `name`, so that it has a slot of its own. Its value range is what it
+        says, or else what the dtype suggests.
 
     Raises
     ------
     ValueError
-        If it is no array, has no elements, is not of numbers, or if voxel
-        size, offset, axis names and shape do not fit together.
+        If it is no array, has no elements, is not of numbers, is an image of
+        masked integers, or if voxel size, offset, units, axis names and shape
+        do not fit together.
 
     Examples
     --------
@@ -81,13 +93,14 @@ def as_volume(
     """
     role = role or ("segmentation" if kind == "labels" else "raw")
     identity = Identity("", "", role, variant=name)
+    given = _Given(name, voxel_size, offset, units, axis_names)
+    said = _Said(array)
     if isinstance(array, Volume):
-        volume = _overridden(array, name, voxel_size, offset, axis_names)
+        volume = _overridden(array, given)
     else:
-        volume = _on_disk(array, name, identity, voxel_size, offset, axis_names) or _wrapped(
-            array, name, identity, voxel_size, offset, axis_names
-        )
+        volume = _on_disk(array, identity, given) or _wrapped(said, identity, given)
     kind = kind or (array.kind if isinstance(array, Volume) else "image")
+    check_masked(said.data, volume.dtype, kind, name)
     if kind == "labels" and volume.dtype.kind == "f":
         raise ValueError(
             f"{name}: a segmentation needs integers, not {volume.dtype}. Convert it, or show it "
@@ -108,37 +121,55 @@ def as_volume(
     return with_pyramid(volume)
 
 
-def _overridden(volume: Volume, name: str, voxel_size: Any, offset: Any, names: Any) -> Volume:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the caller says; None where he says nothing."""
+
+    name: str
+    voxel_size: Any = None
+    offset: Any = None
+    units: Any = None
+    axis_names: Any = None
+
+    @property
+    def says_where(self) -> bool:
+        return self.voxel_size is not None or self.offset is not None
+
+
+def _overridden(volume: Volume, given: _Given) -> Volume:
     """Return a volume elsewhere; its stored coarser copies stay where they are, so they go."""
-    if voxel_size is None and offset is None and names is None:
+    name, names = given.name, given.axis_names
+    if not given.says_where and names is None:
         return volume
-    axis_names = volume.axis_names if names is None else _checked(names, volume.shape, name)
+    axis_names = volume.axis_names if names is None else axis_names_of(names, volume.shape, name)
     n = sum(not axis.endswith("^") for axis in axis_names)
+    factors = factors_of(given.units, n, name)
+    sizes, begin = volume.voxel_size, volume.offset
+    if given.voxel_size is not None:
+        sizes = times(voxel_size_of(given.voxel_size, n, name), factors)
+    if given.offset is not None:
+        begin = times(lengths_of(given.offset, n, name, "offset"), factors)
     try:
         return volume.with_(
             axis_names=axis_names,
-            voxel_size=_voxel_size(
-                volume.voxel_size if voxel_size is None else voxel_size, n, name
-            ),
-            offset=_lengths(volume.offset if offset is None else offset, n, name, "offset"),
+            voxel_size=voxel_size_of(sizes, n, name),
+            offset=lengths_of(begin, n, name, "offset"),
             levels=(),
         )
     except ValueError as error:
         raise ValueError(_named(name, error)) from error
 
 
-def _wrapped(
-    array: Any, name: str, identity: Identity, voxel_size: Any, offset: Any, names: Any
-) -> Volume:
+def _wrapped(said: _Said, identity: Identity, given: _Given) -> Volume:
     """Wrap an object; what it says of its place is used where the caller says nothing."""
-    said = _Said(array)
+    name = given.name
     shape = _shape(said.data, name)
-    sizes: Any = said.voxel_size if voxel_size is None else voxel_size
+    sizes: Any = said.voxel_size if given.voxel_size is None else given.voxel_size
     n_values = len(sizes) if hasattr(sizes, "__len__") and len(sizes) > 1 else 0
     axes = (
         fit_names(said.axis_names or (), len(shape), n_values)
-        if names is None
-        else _checked(names, shape, name)
+        if given.axis_names is None
+        else axis_names_of(given.axis_names, shape, name)
     )
     n_spatial = sum(not axis.endswith("^") for axis in axes)
     if n_spatial < 2:
@@ -148,22 +179,27 @@ def _wrapped(
         )
     order = tuple(sorted(range(len(axes)), key=lambda axis: not axes[axis].endswith("^")))
     data = _lazy(said.data, name, order)
+    of_given = factors_of(given.units, n_spatial, name)
     unit, notes = in_nanometres(said.units, n_spatial)
-    factors = unit or (1.0,) * n_spatial
-    lengths = _voxel_size(1.0 if sizes is None else sizes, n_spatial, name)
-    begin = _lengths(said.offset if offset is None else offset, n_spatial, name, "offset")
-    if offset is None and said.origin is not None:
-        first = tuple(said.origin[axis] for axis in order)[-n_spatial:]
-        begin = _times(first, lengths)
+    of_said = of_given if said.units is None else unit or (1.0,) * n_spatial
+    lengths = times(
+        voxel_size_of(1.0 if sizes is None else sizes, n_spatial, name),
+        of_said if given.voxel_size is None else of_given,
+    )
+    if given.offset is not None:
+        begin = times(lengths_of(given.offset, n_spatial, name, "offset"), of_given)
+    elif said.origin is not None:
+        begin = times(tuple(said.origin[axis] for axis in order)[-n_spatial:], lengths)
+    else:
+        begin = times(lengths_of(said.offset, n_spatial, name, "offset"), of_said)
     return Volume(
         data=data,
         axis_names=tuple(axes[axis] for axis in order),
-        voxel_size=lengths if voxel_size is not None else _times(lengths, factors),
-        offset=begin if offset is not None else _times(begin, factors),
+        voxel_size=lengths,
+        offset=begin,
         identity=identity,
         kind=default_kind(data.dtype, identity),
         revision=data.name,
-        value_range=sampled_range(said.data),
         notes=notes,
     )
 
@@ -194,21 +230,19 @@ class _Said:
             self.offset = 0.0 if given is None else given
 
 
-def _on_disk(
-    array: Any, name: str, identity: Identity, voxel_size: Any, offset: Any, names: Any
-) -> Volume | None:
+def _on_disk(array: Any, identity: Identity, given: _Given) -> Volume | None:
     """Open a zarr array again by its path, so that chunks can be served as they lie there."""
-    path = _zarr_path(array)
+    path, names = _zarr_path(array), given.axis_names
     if path is None:
         return None
-    axis_names = None if names is None else _checked(names, array.shape, name)
+    axis_names = None if names is None else axis_names_of(names, array.shape, given.name)
     try:
         volume = open_volume(path, identity=identity, axis_names=axis_names)
     except NapariDacapoError:
         return None
     if sorted(volume.shape) != sorted(array.shape) or volume.dtype != array.dtype:
         return None  # another one lies there now
-    return _overridden(volume, name, voxel_size, offset, None)
+    return _overridden(volume, replace(given, axis_names=None))
 
 
 def _zarr_path(array: Any) -> Path | None:
@@ -235,6 +269,9 @@ def _lazy(data: Any, name: str, order: tuple[int, ...]) -> da.Array:
     """Return an array object as a lazy array, its axes in another order."""
     moved = order != tuple(range(len(order)))
     if isinstance(data, da.Array):
+        if is_masked(data):
+            map_blocks: Any = da.map_blocks  # has no types
+            data = map_blocks(without_mask, data, dtype=data.dtype)
         if math.isnan(data.size):
             raise ValueError(f"{name}: the shape of the dask array is not known.")
         transpose: Any = da.transpose  # has no types
@@ -247,45 +284,6 @@ def _lazy(data: Any, name: str, order: tuple[int, ...]) -> da.Array:
     # A name of its own: hashing the elements would read them all.
     title = f"{re.sub('[^A-Za-z0-9]+', '-', name)}-{uuid.uuid4().hex}"
     return LazyArray.from_source(TransposedSource(source, order) if moved else source, title)
-
-
-def _checked(names: Sequence[str], shape: Sequence[int], name: str) -> tuple[str, ...]:
-    """Check axis names that the caller gave; ``c`` becomes ``c^``."""
-    given = [str(axis) for axis in names]
-    well_formed = all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\^?", axis) for axis in given)
-    if len(given) != len(shape) or len(set(given)) != len(given) or not well_formed:
-        raise ValueError(
-            f"{name}: axis_names {tuple(given)} do not fit an array of shape {tuple(shape)}."
-        )
-    return fit_names(given, len(given))
-
-
-def _voxel_size(value: Any, n_spatial: int, name: str) -> Lengths:
-    sizes = _lengths(value, n_spatial, name, "voxel_size")
-    if any(size <= 0 for size in sizes):
-        raise ValueError(f"{name}: voxel_size must be positive, not {sizes}.")
-    return sizes
-
-
-def _lengths(value: Any, n_spatial: int, name: str, what: str) -> Lengths:
-    """Check lengths in nanometres; one number counts for each axis."""
-    try:
-        is_one = isinstance(value, int | float | np.number)
-        lengths = (float(value),) * n_spatial if is_one else tuple(float(v) for v in value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name}: {what} must be numbers, not {value!r:.100}.") from None
-    if len(lengths) != n_spatial:
-        raise ValueError(
-            f"{name}: {what} {lengths} has {len(lengths)} values, but there are {n_spatial} "
-            "spatial axes."
-        )
-    if not all(math.isfinite(length) for length in lengths):
-        raise ValueError(f"{name}: {what} must be finite, not {lengths}.")
-    return lengths
-
-
-def _times(values: Lengths, factors: Lengths) -> Lengths:
-    return tuple(v * f for v, f in zip(values, factors, strict=True))
 
 
 def _named(name: str, error: ValueError) -> str:

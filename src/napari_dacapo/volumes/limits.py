@@ -6,7 +6,7 @@ import os
 from math import prod
 from typing import TYPE_CHECKING
 
-from napari_dacapo.errors import ArrayFormatError
+from napari_dacapo.errors import ArrayFormatError, ArrayTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ def check_memory(n_bytes: int, what: str) -> None:
 
     Raises
     ------
-    ArrayFormatError
+    ArrayTooLargeError
         Before anything is allocated.
     """
     if n_bytes <= _CHECK_ABOVE:
@@ -33,7 +33,7 @@ def check_memory(n_bytes: int, what: str) -> None:
 
     free = psutil.virtual_memory().available
     if n_bytes > free:
-        raise ArrayFormatError(
+        raise ArrayTooLargeError(
             f"{what or 'The array'} would need {n_bytes / 2**30:.0f} GiB at once, "
             f"but {free / 2**30:.0f} GiB are free.",
             todo="Look at a part of it, or check that its metadata is right.",

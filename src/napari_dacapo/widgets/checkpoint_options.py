@@ -56,7 +56,7 @@ class OptionsChooser(QWidget):
         for box in (self.half, self.seamless, self.keep):
             box.toggled.connect(self.changed)
         self.set_devices({name: "" if name in ("auto", "cpu") else "Looking…" for name in DEVICES})
-        self.set_pads(False)
+        self.set_seams(pads=False)
         self._devices = Lane(start_in_thread, lambda: None)
         self._knows_devices = False
         when_destroyed(self, self._devices.cancel)
@@ -97,16 +97,20 @@ class OptionsChooser(QWidget):
         )
         self._update_half()
 
-    def set_pads(self, pads: bool) -> None:
-        """Show whether the network pads with zeros, which leaves seams between blocks."""
-        self.seamless.setEnabled(pads)
+    def set_seams(self, *, pads: bool, attention: bool = False) -> None:
+        """Show what leaves seams between blocks: zeros around them, gates of attention."""
+        leaves_seams = pads or attention
+        self.seamless.setEnabled(leaves_seams)
         self.seamless.setToolTip(
-            "Let blocks overlap, so that the zeros around each leave no seams. Slower, and no "
+            "Let blocks overlap and blend them there: what attention makes of a block depends on "
+            "the whole of it. Slower, and no longer what DaCapo stores"
+            if attention
+            else "Let blocks overlap, so that the zeros around each leave no seams. Slower, and no "
             "longer what DaCapo stores"
             if pads
             else "This network does not pad: it leaves no seams"
         )
-        if not pads:
+        if not leaves_seams:
             with signals_blocked(self.seamless):
                 self.seamless.setChecked(False)
 

@@ -155,6 +155,8 @@ class CheckpointPanel(QWidget):
             self.status.say_problem(str(error))
             self._session.failed.emit(str(error))
             return
+        # What could not be read before was corrected.
+        self.status.say_problem(self._facts.problem if self._facts is not None else "")
         if request is not None:
             self._asked = request
             self.live.predict(request, mode)
@@ -197,7 +199,10 @@ class CheckpointPanel(QWidget):
             return
         if facts.name != self._run_name:
             self._run_name, self._iteration = facts.name, None
-        self.options.set_pads(getattr(run.architecture, "padding", "") == "same")
+        self.options.set_seams(
+            pads=getattr(run.architecture, "padding", "") == "same",
+            attention=bool(getattr(run.architecture, "use_attention", False)),
+        )
         self._update_checkpoints()
         self._update_sources()
         self._find_devices()

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
     QButtonGroup,
+    QCheckBox,
     QFileDialog,
     QFrame,
     QHBoxLayout,
@@ -62,6 +63,11 @@ class LinkPanel(QWidget):
         self.explanation = text_label(self)
         self.addresses = QPushButton("Addresses…", self)
         self.addresses.setToolTip("Say under which addresses local folders can be reached")
+        self.leave_out = QCheckBox("Leave out layers without an address", self)
+        self.leave_out.setToolTip(
+            "Link what can be linked, and say what is left out: segmentations that are computed "
+            "here, layers of your own, files in no folder of the url map"
+        )
         self.copy = QPushButton("Copy neuroglancer link", self)
         self.copy.setToolTip("Put a link to what is on screen, as it is shown, on the clipboard")
         self.save = QPushButton("Save state…", self)
@@ -92,6 +98,11 @@ class LinkPanel(QWidget):
         """Which kind of link is made: ``"live"`` or ``"static"``."""
         return next(key for key, button in self.kinds.items() if button.isChecked())
 
+    @property
+    def without(self) -> tuple[str, ...]:
+        """What is left out of links."""
+        return ("private",) if self.kind == "static" and self.leave_out.isChecked() else ()
+
     def choose_kind(self, kind: str) -> None:
         """Choose which kind of link is made."""
         self.kinds[kind].setChecked(True)
@@ -101,7 +112,7 @@ class LinkPanel(QWidget):
         """Make a link and put it on the clipboard."""
         url_map = self._url_map()
         if url_map is not None:
-            self.sharing.copy(live=self.kind == "live", url_map=url_map)
+            self.sharing.copy(live=self.kind == "live", url_map=url_map, without=self.without)
 
     def ask_where_to_save(self) -> None:
         """Save the state in a file that the user chooses."""
@@ -112,7 +123,7 @@ class LinkPanel(QWidget):
             self, "Save neuroglancer state", "neuroglancer.json", "neuroglancer state (*.json)"
         )
         if path:
-            self.sharing.save(path, live=self.kind == "live", url_map=url_map)
+            self.sharing.save(path, live=self.kind == "live", url_map=url_map, without=self.without)
 
     def open_link(self) -> None:
         """Open what is written in the field."""
@@ -158,8 +169,10 @@ class LinkPanel(QWidget):
         inner = QWidget(self)
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
-        for part in (kinds, what, deeds):
-            column.addLayout(part)
+        column.addLayout(kinds)
+        column.addLayout(what)
+        column.addWidget(self.leave_out)
+        column.addLayout(deeds)
         column.addWidget(self.message)
         column.addLayout(live)
         column.addWidget(line)
@@ -190,6 +203,7 @@ class LinkPanel(QWidget):
     def _on_kind(self) -> None:
         self.explanation.setText(KINDS[self.kind][1])
         self.addresses.setVisible(self.kind == "static")
+        self.leave_out.setVisible(self.kind == "static")
 
     def _on_made(self, link: Link) -> None:
         clipboard = QApplication.clipboard()

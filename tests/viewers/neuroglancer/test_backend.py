@@ -361,3 +361,80 @@ def test_the_page_is_opened_in_the_users_browser(
     assert opened == [backend.url]
     backend.set_title("iteration 20 · f1_score 0.89")
     assert backend.viewer.raw_state["title"] == "iteration 20 · f1_score 0.89"
+
+
+# Labels with channels, which are a layer each
+
+
+def masks(volume: Callable[..., Volume], n_channels: int, **more: Any) -> Volume:
+    names = ("mito", "er", "nuc", "golgi")[:n_channels]
+    data = np.ones((n_channels, 4, 4, 4), "u1")
+    return volume(data, ("c^", "z", "y", "x"), role="segmentation", channel_names=names, **more)
+
+
+def last_words(backend: NeuroglancerBackend) -> list[str]:
+    return [name.rpartition(" · ")[2] for name in names(backend)]
+
+
+def test_channels_of_labels_are_layers(
+    backend: NeuroglancerBackend, volume: Callable[..., Volume]
+) -> None:
+    first = masks(volume, 3, iteration=10)
+    backend.show([first])
+    assert last_words(backend) == ["mito", "er", "nuc"]
+    assert backend.shown() == [first]
+    with backend.viewer.txn() as state:
+        state.layers[1].visible = False
+        state.layers[2].selected_alpha = 0.125
+        state.layers[0].name = "renamed"
+    second = masks(volume, 3, iteration=20)
+    backend.show([second])
+    assert last_words(backend) == ["renamed", "er", "nuc"]
+    assert [layer(backend, i).get("visible", True) for i in range(3)] == [True, False, True]
+    assert layer(backend, 2)["selectedAlpha"] == 0.125
+    assert [layer(backend, i)["localPosition"] for i in range(3)] == [[0.5], [1.5], [2.5]]
+    assert backend.shown() == [second]
+
+
+def test_another_number_of_channels_takes_the_place(
+    backend: NeuroglancerBackend, volume: Callable[..., Volume]
+) -> None:
+    raw, gt = volume(np.ones((4, 4, 4), "u1")), volume(np.ones((4, 4, 4), "u1"), role="gt")
+    backend.show([raw, masks(volume, 3, iteration=10), gt])
+    backend.show([masks(volume, 2, iteration=20)])
+    assert last_words(backend) == ["raw", "mito", "er", "gt"]
+    backend.show([masks(volume, 4, iteration=30)])
+    assert last_words(backend) == ["raw", "mito", "er", "nuc", "golgi", "gt"]
+    backend.remove([masks(volume, 4).identity.slot])
+    assert last_words(backend) == ["raw", "gt"]
+
+
+def test_channels_share_a_panel_and_have_a_look_each(
+    backend: NeuroglancerBackend, volume: Callable[..., Volume]
+) -> None:
+    raw, shown = volume(np.ones((4, 4, 4), "u1")), masks(volume, 2)
+    backend.show([raw, shown])
+    backend.arrange("side by side")
+    panels = backend.viewer.raw_state["layout"]["children"]
+    assert [len(panel["layers"]) for panel in panels] == [1, 2]
+    looks = tuple(
+        LayerState(shown.identity.slot, channel=i, opacity=0.25 * (i + 1), visible=i == 1)
+        for i in range(2)
+    )
+    view = backend.get_view()
+    backend.set_view(ViewState(view.axes, view.position, view.zoom, layers=looks))
+    found = [look for look in backend.get_view().layers if look.slot == shown.identity.slot]
+    assert [(look.channel, look.visible) for look in found] == [(0, False), (1, True)]
+    assert [look.opacity for look in found] == pytest.approx([0.25, 0.5])
+
+
+def test_a_look_that_nobody_changed_goes_with_the_volume(
+    backend: NeuroglancerBackend, volume: Callable[..., Volume]
+) -> None:
+    """Also when it came from the other viewer."""
+    first = volume(np.ones((4, 4, 4), "f4"), iteration=10, value_range=(0.0, 1.0))
+    backend.show([first])
+    backend.set_view(backend.get_view())
+    backend.show([volume(np.ones((4, 4, 4), "f4"), iteration=20, value_range=(0.0, 7.0))])
+    assert "range=[0.0, 7.0]" in layer(backend, 0)["shader"]
+    assert "napari-dacapo" in layer(backend, 0)["shader"]

@@ -9,18 +9,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import zarr
+from napari.components import ViewerModel
+from napari.utils.colormaps import DirectLabelColormap
 from neuroglancer.static_file_server import StaticFileServer
 
 from napari_dacapo.runs import open_store
 from napari_dacapo.viewers.colormaps import COLORMAPS
+from napari_dacapo.viewers.linked import open_link, read_linked
 from napari_dacapo.viewers.links import make_link, stop_live_links
+from napari_dacapo.viewers.napari.backend import NapariBackend
 from napari_dacapo.viewers.neuroglancer import live
 from napari_dacapo.viewers.neuroglancer.backend import NeuroglancerBackend
+from napari_dacapo.viewers.neuroglancer.hints import identity_in
 from napari_dacapo.viewers.neuroglancer.layers import layer_for, layer_json
+from napari_dacapo.viewers.neuroglancer.link_text import read_link
 from napari_dacapo.viewers.neuroglancer.local import local_source, local_volume
 from napari_dacapo.viewers.neuroglancer.states import new_state
 from napari_dacapo.viewers.neuroglancer.viewer import OwnViewer
 from napari_dacapo.viewers.view_state import LayerState, ViewState
+from napari_dacapo.volumes import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -272,6 +279,38 @@ def test_a_two_dimensional_run_is_shown(
     np.testing.assert_allclose(shown[..., 0], scaled(stored[0], *limits), atol=2)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_nan_is_no_value(
+    backend: NeuroglancerBackend,
+    page: Page,
+    screenshot: Callable[..., Picture],
+    volume: Callable[..., Volume],
+    dtype: str,
+) -> None:
+    """Where it is, one sees what lies behind: another channel, or the background."""
+    values = np.full((2, 4, 20, 20), 0.0, dtype)
+    values[0, :, :10] = np.nan
+    values[1, :, :, :10] = np.nan
+    values[1, :, :, 10:] = 1.0
+    image = volume(values, ("c^", "z", "y", "x"))
+    backend.show([image])
+    red, blue = (
+        LayerState(image.identity.slot, channel=i, contrast_limits=(0.0, 1.0), gamma=1.0,
+                   colormap=name)
+        for i, name in enumerate(("red", "blue"))
+    )  # fmt: skip
+    view = looking_at(image, 2, red, blue)
+    backend.set_view(view)
+    plain(backend.viewer)
+    backend.viewer.change(lambda state: {**state, "crossSectionBackgroundColor": "#00ff00"})
+    page.goto(backend.url)
+    shown = at_voxels(screenshot(backend.viewer), image, view)
+    assert (shown[:10, :10] == (0, 255, 0)).all(), "neither has a value"
+    assert (shown[:10, 10:] == (0, 0, 255)).all(), "only the second has one"
+    assert (shown[10:, :10] == (0, 0, 0)).all(), "only the first has one, which is 0"
+    assert (shown[10:, 10:] == (0, 0, 255)).all()
+
+
 def test_channels_of_affinities_are_red_green_and_blue(
     backend: NeuroglancerBackend, page: Page, screenshot: Callable[..., Picture], stores: Path
 ) -> None:
@@ -381,7 +420,6 @@ def test_an_exported_live_link_opens_in_the_bundled_client(
 def test_an_exported_static_link_opens_in_the_bundled_client(
     page: Page, screenshot: Callable[..., Picture], aniso_volumes: list[Volume], stores: Path
 ) -> None:
-    store = open_store(stores / "main", path_map={"/nrs/demo/dacapo-data": str(stores / "data")})
     raw, prediction = by_role(aniso_volumes, "raw"), by_role(aniso_volumes, "prediction")
     viewer = OwnViewer()
     bare(viewer.link_page)
@@ -389,7 +427,7 @@ def test_an_exported_static_link_opens_in_the_bundled_client(
         with StaticFileServer(str(stores), bind_address="127.0.0.1", daemon=True) as public:
             link = make_link(
                 [raw, prediction], live=False, prefix=viewer.link_prefix,
-                url_map={str(stores): public}, store=store,
+                url_map={str(stores): public},
             )  # fmt: skip
             link.state["layers"][1]["visible"] = False
             view = _opened(link, page, raw, 9)
@@ -405,6 +443,120 @@ def test_an_exported_static_link_opens_in_the_bundled_client(
     np.testing.assert_allclose(raw_shown[..., 0], stored[9], atol=1.5)
     values = zarr.open_array(prediction.source.path, mode="r")[0, 5]  # type: ignore[union-attr]
     np.testing.assert_allclose(shown[..., 0], scaled(values, -0.5, 0.5), atol=2)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"), [((0.0, 1.0, 0.0, 1.0), (0, 255, 0)), ((0.0, 0.0, 0.0, 0.0), (0, 0, 0))]
+)
+def test_colours_that_were_chosen_in_napari_are_seen(
+    page: Page, screenshot: Callable[..., Picture], others: Any, expected: Any
+) -> None:
+    values = np.arange(400).reshape(1, 20, 20) % 5
+    colors = {None: others, 1: (1.0, 0.0, 0.0, 1.0), 2: (0.2, 0.4, 1.0, 1.0)}
+    viewer = ViewerModel()
+    layer = viewer.add_labels(
+        values, opacity=1.0, colormap=DirectLabelColormap(color_dict=colors),
+        axis_labels=("z", "y", "x"),
+    )  # fmt: skip
+    layer.selected_label = 0
+    try:
+        link = make_link(viewer)
+        bare(live.host().link_page)
+        (volume,), _ = read_linked(link.url)
+        view = _opened(link, page, volume, 0)
+        shown = at_voxels(screenshot(live.host().link_page), volume, view)
+    finally:
+        stop_live_links()
+    for label, color in [(0, (0, 0, 0)), (1, (255, 0, 0)), (2, (51, 102, 255)), (3, expected)]:
+        assert (shown[values[0] == label] == color).all(), label
+
+
+def test_a_link_that_went_through_a_browser_still_says_all_that_it_said(
+    page: Page, aniso_volumes: list[Volume], stores: Path
+) -> None:
+    """The client drops what it does not know; the link is read from its address bar."""
+    viewer = ViewerModel()
+    NapariBackend(viewer).show(aniso_volumes)
+    raw, gt, prediction, segmentation = viewer.layers
+    raw.blending, raw.gamma, raw.colormap, raw.opacity = "minimum", 0.5, "#ff8800", 0.75
+    prediction.blending, prediction.contrast_limits = "translucent_no_depth", (-0.25, 0.5)
+    gt.visible = False
+    segmentation.blending, segmentation.selected_label = "opaque", 0
+    segmentation.colormap = DirectLabelColormap(color_dict={None: "white", 1: "red"})
+    store = open_store(stores / "main", path_map={"/nrs/demo/dacapo-data": str(stores / "data")})
+    try:
+        link = make_link(viewer)
+        page.goto(link.url)
+        position = link.state["position"]
+        page.mouse.move(200, 200)
+        page.mouse.wheel(0, 120)
+        for _ in range(600):
+            url = page.url
+            if read_link(url).get("position") not in (None, position):
+                break
+            page.wait_for_timeout(50)
+        assert read_link(url)["position"] != position
+    finally:
+        stop_live_links()
+    again = open_link(url, ViewerModel(), store=store)
+    assert [layer.name for layer in again.layers] == [layer.name for layer in viewer.layers]
+    assert [layer.metadata["napari-dacapo"]["iteration"] for layer in again.layers] == [
+        layer.metadata["napari-dacapo"]["iteration"] for layer in viewer.layers
+    ]
+    for layer, other in zip(viewer.layers, again.layers, strict=True):
+        for name in ("blending", "opacity", "visible", "gamma", "contrast_limits"):
+            if hasattr(layer, name):
+                assert getattr(other, name) == pytest.approx(getattr(layer, name)), name
+        np.testing.assert_array_equal(np.asarray(other.data), np.asarray(layer.data))
+    probes = np.linspace(0, 1, 9)
+    again_raw, _, _, again_segmentation = again.layers
+    np.testing.assert_allclose(again_raw.colormap.map(probes), raw.colormap.map(probes), atol=0.01)
+    assert again_segmentation.selected_label == 0
+    np.testing.assert_allclose(again_segmentation.colormap.color_dict[1], (1, 0, 0, 1))
+
+
+def test_each_channel_of_labels_is_seen_or_not(
+    page: Page, screenshot: Callable[..., Picture], volume: Callable[..., Volume]
+) -> None:
+    masks = np.zeros((3, 4, 20, 20), "u1")
+    masks[0, :, :6] = masks[1, :, :, :6] = masks[2, :, 14:] = 1
+    shown = volume(
+        masks, ("c^", "z", "y", "x"), channel_names=("mito", "er", "nuc"),
+        identity=Identity("run ü 日本", "data", "segmentation", 1, "threshold_127", "stored"),
+        kind="labels",
+    )  # fmt: skip
+    viewer = ViewerModel()
+    NapariBackend(viewer).show([shown])
+    try:
+        for visible in ([False, False, True], [True, False, True], [False, True, False]):
+            for layer, seen in zip(viewer.layers, visible, strict=True):
+                layer.visible, layer.opacity = seen, 1.0
+            link = make_link(viewer)
+            bare(live.host().link_page)
+            view = _opened(link, page, shown, 1)
+            colours = at_voxels(screenshot(live.host().link_page), shown, view)
+            expected = masks[:, 1][visible].any(axis=0)
+            np.testing.assert_array_equal(colours.any(axis=-1), expected)
+    finally:
+        stop_live_links()
+
+
+def test_hints_in_the_code_do_not_disturb_the_client(
+    page: Page, screenshot: Callable[..., Picture], volume: Callable[..., Volume]
+) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (4, 20, 20), "u1")
+    name = 'ü 日本 */ // \\ "quoted" \u2028'
+    shown = volume(values, identity=Identity(name, "data", "raw"))
+    try:
+        link = make_link([shown])
+        bare(live.host().link_page)
+        view = _opened(link, page, shown, 1)
+        colours = at_voxels(screenshot(live.host().link_page), shown, view)
+        np.testing.assert_allclose(colours[..., 0], values[1], atol=1.5)
+        (layer,) = read_link(page.url)["layers"]
+        assert identity_in(layer) == shown.identity
+    finally:
+        stop_live_links()
 
 
 GRAY = """#uicontrol invlerp value(range=[-0.5, 0.5], channel=0)

@@ -16,6 +16,10 @@ from napari_dacapo.viewers.neuroglancer.camera import (
     spatial_dimensions,
     view_from_camera,
 )
+from napari_dacapo.viewers.orientation import (
+    directions_from_orientation,
+    orientation_from_directions,
+)
 from napari_dacapo.viewers.view_state import ViewState
 
 if TYPE_CHECKING:
@@ -33,25 +37,51 @@ quaternions = st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: np.linalg.norm
     voxel=st.tuples(sizes, sizes, sizes),
     zoom=st.floats(1e-5, 1e3),
     ndisplay=st.sampled_from([2, 3]),
+    axes=st.permutations(("z", "y", "x")),
     order=st.permutations(("z", "y", "x")),
     orientation=quaternions,
     size=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
 )
 def test_a_view_comes_back(
-    position: Any, voxel: Any, zoom: float, ndisplay: Any, order: Any, orientation: Any, size: Any
-) -> None:
+    position: Any, voxel: Any, zoom: float, ndisplay: Any, axes: Any, order: Any, orientation: Any,
+    size: Any,
+) -> None:  # fmt: skip
     length = float(np.linalg.norm(orientation))
     turned = tuple(value / length for value in orientation) if ndisplay == 3 else (0, 0, 0, 1)
     view = ViewState(
-        ("z", "y", "x"), position, zoom, ndisplay,
-        ("z", "y", "x") if ndisplay == 3 else tuple(order), turned, size,
+        tuple(axes), position, zoom, ndisplay, tuple(axes) if ndisplay == 3 else tuple(order),
+        turned, size,
     )  # fmt: skip
-    camera = camera_from_view(view, dict(zip("zyx", voxel, strict=True)))
+    camera = camera_from_view(view, dict(zip(axes, voxel, strict=True)))
     back = view_from_camera(camera, canvas_size=size)
     assert (back.axes, back.ndisplay, back.order) == (view.axes, view.ndisplay, view.order)
     np.testing.assert_allclose(back.position, position, rtol=1e-9, atol=1e-6)
     assert back.zoom == pytest.approx(zoom, rel=1e-9)
-    np.testing.assert_allclose(back.orientation, turned, atol=1e-9)
+    np.testing.assert_allclose(
+        directions_from_orientation(back.orientation), directions_from_orientation(turned),
+        atol=1e-9,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("axes", [("x", "y", "z"), ("y", "x", "z"), ("z", "y", "x"), ("x", "y")])
+def test_x_runs_from_left_to_right_in_whatever_order_the_elements_lie(
+    volume: Callable[..., Volume], axes: tuple[str, ...]
+) -> None:
+    camera = first_camera([volume(np.ones((4,) * len(axes), "u1"), axes)])
+    assert camera["displayDimensions"] == sorted(axes)
+    assert list(camera["dimensions"]) == list(axes)
+
+
+def test_a_camera_looks_along_the_same_axis_in_whatever_order_the_elements_lie() -> None:
+    """Along +x, with -z on top, of a volume whose axes are x, y, z."""
+    # In (axes[-1], axes[-2], axes[-3]), which is (z, y, x) here.
+    orientation = orientation_from_directions((0, 0, 1), (-1, 0, 0))
+    view = ViewState(("x", "y", "z"), (0, 0, 0), 1.0, 3, orientation=orientation)
+    camera = camera_from_view(view, {"x": 8, "y": 8, "z": 8})
+    assert camera["displayDimensions"] == ["x", "y", "z"]
+    forward, up = directions_from_orientation(camera["projectionOrientation"])
+    np.testing.assert_allclose(forward, (1, 0, 0), atol=1e-9)
+    np.testing.assert_allclose(up, (0, 0, -1), atol=1e-9)
 
 
 def test_the_formulas_are_neuroglancers() -> None:

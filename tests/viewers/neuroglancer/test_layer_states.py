@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from napari_dacapo.viewers.neuroglancer.layer_states import (
-    HINTS,
-    layer_states,
-    with_layer_states,
-)
+from napari_dacapo.viewers.neuroglancer.hints import without_hints, write_hints
+from napari_dacapo.viewers.neuroglancer.layer_states import layer_states, with_layer_states
 from napari_dacapo.viewers.neuroglancer.layers import layer_json
 from napari_dacapo.viewers.view_state import LayerState
 
@@ -62,8 +59,47 @@ def test_a_change_in_the_page_wins_over_what_the_link_hinted(channels: Volume) -
     changed = layer_states(layer, channels)
     assert {state.blending for state in changed} == {"additive"}
     assert {state.opacity for state in changed} == {0.8}
-    del layer[HINTS]
+    layer["shader"] = without_hints(layer["shader"])
     assert {state.opacity for state in layer_states(layer, channels)} == {0.8}
+
+
+def test_channels_are_blended_each_as_it_was(channels: Volume) -> None:
+    blendings = ["minimum", "additive", "multiplicative"]
+    states = [
+        LayerState(channels.identity.slot, channel=i, blending=blending)
+        for i, blending in enumerate(blendings)
+    ]
+    for shown in range(3):
+        visible = [replace(state, visible=state.channel >= shown) for state in states]
+        layer = with_layer_states(layer_json(channels, []), channels, visible)
+        assert [state.blending for state in layer_states(layer, channels)] == blendings
+
+
+def test_limits_between_whole_numbers_are_kept_until_they_are_changed(
+    volume: Callable[..., Volume],
+) -> None:
+    raw = volume(np.ones((4, 4, 4), "u1"), role="raw")
+    state = LayerState(raw.identity.slot, contrast_limits=(-25.5, 99.75))
+    layer = with_layer_states(layer_json(raw, []), raw, [state])
+    assert layer["shaderControls"]["contrast_0"]["range"] == [0, 100]
+    assert layer_states(layer, raw)[0].contrast_limits == (-25.5, 99.75)
+    # In the place of the array, what is made of it may be shown.
+    (floats,) = layer_states(layer, volume(np.ones((4, 4, 4), "f4"), role="raw"))
+    assert floats.contrast_limits == (-25.5, 99.75)
+    layer["shaderControls"]["contrast_0"]["range"] = [0, 50]
+    assert layer_states(layer, raw)[0].contrast_limits == (0, 50)
+
+
+@pytest.mark.parametrize("number", [10**400, True, "1", None, float("nan")], ids=str)
+def test_hints_of_the_wrong_kind_are_left_out(volume: Callable[..., Volume], number: Any) -> None:
+    raw = volume(np.ones((4, 4, 4), "u1"), role="raw")
+    layer = with_layer_states(
+        layer_json(raw, []), raw, [LayerState(raw.identity.slot, contrast_limits=(1.0, 100.0))]
+    )
+    contrast = {"wanted": [number, 99.75], "taken": [1, 100]}
+    write_hints(layer, states=[{"channel": None, "opacity": number, "contrast_limits": contrast}])
+    (state,) = layer_states(layer, raw)
+    assert (state.contrast_limits, state.opacity) == ((1.0, 100.0), 1.0)
 
 
 def test_what_the_client_leaves_out_is_its_default(channels: Volume, labels: Volume) -> None:

@@ -71,6 +71,8 @@ HERE = "https://x.example/"
         (f"{HERE}#!\udcff\x00", "not JSON"),
         (f'{HERE}#!{{"a":NaN}}', "not JSON"),
         (f'{HERE}#!{{"a":Infinity}}', "not JSON"),
+        (f'{HERE}#!{{"a":-1{"0" * 400}}}', "too large"),
+        (f'{HERE}#!{{"a":1{"0" * 5000}}}', "too large"),
         (f"{HERE}#![1]", "JSON object"),
         (f"{HERE}#!1", "JSON object"),
         (f"{HERE}#!null", "JSON object"),

@@ -9,13 +9,22 @@ import dask.array as da
 import neuroglancer
 import numpy as np
 import pytest
+import zarr
 
 from napari_dacapo.view import add_seg_layer
 from napari_dacapo.viewers.neuroglancer import meshes
-from napari_dacapo.viewers.neuroglancer.meshes import mesh_source, segment_ids, why_no_meshes
+from napari_dacapo.viewers.neuroglancer.meshes import (
+    mesh_source,
+    segment_ids,
+    too_large_for_meshes,
+    why_no_meshes,
+)
+from napari_dacapo.volumes import open_volume, repair_offset
 from napari_dacapo.volumes.any_array import as_volume
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_dacapo.volumes import Volume
 
 Array = np.ndarray[Any, Any]
@@ -140,14 +149,41 @@ def test_reading_that_fails_lets_nobody_wait(caplog: pytest.LogCaptureFixture) -
     ("shape", "why"),
     [
         ((20, 20, 20), None),
+        ((1, 20, 20, 20), None),
         ((20, 20), "three spatial axes"),
-        ((2, 20, 20, 20), "no channels"),
-        ((2048, 2048, 2048), "too large for surfaces (2048×2048×2048 voxels)"),
+        ((1, 20, 20), None),
+        ((2, 20, 20, 20), "no more than one channel"),
     ],
 )
 def test_what_has_no_surfaces(shape: tuple[int, ...], why: str | None) -> None:
     said = why_no_meshes(labels(np.broadcast_to(np.uint8(0), shape)))
     assert said is None if why is None else why in str(said)
+
+
+def test_what_is_too_large_for_surfaces() -> None:
+    assert too_large_for_meshes(labels(np.broadcast_to(np.uint8(0), (1024,) * 3))) is None
+    said = too_large_for_meshes(labels(np.broadcast_to(np.uint8(0), (2048,) * 3)))
+    assert "too large for surfaces (2048×2048×2048 voxels)" in str(said)
+
+
+def test_dacapos_own_segmentations_have_surfaces(stores: Path) -> None:
+    """They have a channel axis of length one."""
+    path = stores / "pypi-0.3.5-thresholds/dist_thr_shim/validation.zarr/90/ds_iso0_val_a/output"
+    stored = zarr.open_array(path / "threshold_-0.2", mode="r")
+    assert stored.shape[0] == 1
+    volume = repair_offset(open_volume(path / "threshold_-0.2", kind="labels"))
+    state = neuroglancer.ViewerState()
+    add_seg_layer(state, "seg", volume, None, meshes=True)
+    layer = state.layers["seg"]
+    assert list(layer.segments) == sorted(set(np.unique(stored[:])) - {0})
+    source = layer.source[1]
+    low, high = surface(source, 1)
+    begin = np.asarray(source.transform.matrix)[:, -1] * source.transform.output_dimensions.scales
+    inside = np.argwhere(stored[0])
+    for found, corner in [(low, inside.min(axis=0)), (high, inside.max(axis=0) + 1)]:
+        away = ((found + begin) * 1e9 - volume.offset) / volume.voxel_size - corner
+        # Where a segment reaches the border, its surface ends in the middle of the last voxel.
+        assert np.abs(away).max() <= 0.51
 
 
 def test_without_being_asked_for_there_are_none() -> None:

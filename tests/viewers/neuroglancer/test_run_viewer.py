@@ -449,6 +449,15 @@ def test_an_array_in_a_layer_of_its_own_survives_a_new_best(
     assert [layer.name for layer in followed.viewer.state.layers].count("mine") == 1
 
 
+def test_an_array_that_does_not_say_its_range_is_seen(
+    followed: NeuroglancerRunViewer, tmp_path: Path
+) -> None:
+    values = np.arange(512, dtype="i4").reshape(8, 8, 8)
+    array = zarr.create_array(tmp_path / "mine.zarr", data=values)
+    followed.updated_neuroglancer_layer("mine", array)
+    assert "range=[0, 511]" in followed.viewer.state.layers["mine"].shader
+
+
 def test_arrays_that_cannot_be_shown_in_a_layer(
     followed: NeuroglancerRunViewer, replay: Replay
 ) -> None:

@@ -53,6 +53,20 @@ def test_looks_come_back_from_the_code_and_from_the_controls(
         assert look.gamma == pytest.approx(wanted.gamma, abs=1e-5)
 
 
+def test_colours_come_back_from_the_code() -> None:
+    stops = ((0.0, (0.0, 0.0, 0.0, 0.0)), (0.3, (1.0, 0.5, 0.0, 1.0)), (1.0, (0.1, 0.2, 0.3, 0.4)))
+    looks = [ChannelLook("mine", (0.0, 1.0), stops=stops), ChannelLook("dacapo signed", (0.0, 1.0))]
+    code = image_shader(looks, has_channel_axis=True, dtype="uint8", multiply=False)
+    mine, ours = channel_looks(code, {})
+    assert mine.stops == stops
+    assert ours.stops == (), "known by its name"
+    for broken in (
+        code.replace("0.3) / 0.7", "0.3) / 0.2"), code.replace("vec4(1.0, 0.5", "vec4(7.0, 0.5"),
+        code.replace("vec4(1.0, 0.5", "vec4(x, 0.5"), code.replace("  c = mix", "  c = max"),
+    ):  # fmt: skip
+        assert channel_looks(broken, {})[0].stops == ()
+
+
 @given(st.text(max_size=60))
 def test_a_colormaps_name_cannot_become_code(name: str) -> None:
     code = image_shader(
@@ -98,7 +112,7 @@ def test_ranges_fit_the_type(limits: Any, dtype: str, expected: Any) -> None:
 
 
 def test_colormaps_of_napari_are_sampled_and_unknown_ones_are_gray() -> None:
-    assert len(color_stops("viridis")) == 17
+    assert 2 < len(color_stops("viridis")) < 64
     assert color_stops("viridis")[-1][1][:3] == pytest.approx((0.993, 0.906, 0.144), abs=0.01)
     assert color_stops("nobody knows it") == color_stops("gray")
     assert color_stops("dacapo signed") is COLORMAPS["dacapo signed"]

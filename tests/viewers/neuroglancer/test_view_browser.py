@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import dask.array as da
+import neuroglancer
 import numpy as np
 import pytest
 import zarr
@@ -120,6 +122,29 @@ def test_a_zarr_array_is_served_and_where_it_belongs(
         viewer.close()
 
 
+@pytest.mark.parametrize("kind", ["zarr", "dask", "LocalVolume"])
+@pytest.mark.parametrize("dtype", ["u2", "i2", "u4", "i4", "f8"])
+def test_images_are_seen_without_saying_what_range(
+    page: Page, screenshot: Callable[[Any], Picture], tmp_path: Path, dtype: str, kind: str
+) -> None:
+    values = (np.indices((6, 20, 24)).sum(axis=0) % 60).astype(dtype)
+    array: Any = da.from_array(values, chunks=16)
+    if kind == "zarr":
+        array = zarr.create_array(tmp_path / "a.zarr", data=values, chunks=(16, 16, 16))
+    elif kind == "LocalVolume":
+        space = neuroglancer.CoordinateSpace(names=["z", "y", "x"], units="nm", scales=[1, 1, 1])
+        array = neuroglancer.LocalVolume(values, space, volume_type="image")
+    viewer = get_viewer({"raw": {"array": array}})
+    try:
+        plain(viewer, 2.5)
+        page.goto(viewer.get_viewer_url())
+        shown = at_voxels(screenshot(viewer), (20, 24))
+        expected = values[2] / values.max() * 255.0
+        np.testing.assert_allclose(shown[..., 0], expected, atol=1.5)
+    finally:
+        viewer.close()
+
+
 def test_a_flat_array_and_channels(page: Page, screenshot: Callable[[Any], Picture]) -> None:
     values = np.random.default_rng(0).random((1, 20, 24), "f4")
     viewer = get_viewer({"c": {"array": values, "voxel_size": (4, 4), "shader_range": (0, 1)}})
@@ -148,12 +173,13 @@ def test_the_frame_shows_the_page_within_another_one(
         frame.viewer.close()
 
 
+@pytest.mark.parametrize("channels", [(), (1,)])
 def test_surfaces_are_around_their_segments(
-    page: Page, screenshot: Callable[[Any], Picture]
+    page: Page, screenshot: Callable[[Any], Picture], channels: tuple[int, ...]
 ) -> None:
     """Seen along z without perspective, a box's surface covers the box's cross-section."""
-    seg = np.zeros((20, 20, 20), "u4")
-    seg[4:16, 4:10, 6:18] = 5
+    seg = np.zeros((*channels, 20, 20, 20), "u4")
+    seg[..., 4:16, 4:10, 6:18] = 5
     viewer = get_viewer({"seg": {"array": seg, "is_seg": True, "meshes": True}})
     try:
         plain(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from napari_dacapo.store.configs.base import Family, UnknownConfig
 
@@ -14,6 +16,12 @@ __all__ = [
     "UnknownArchitectureConfig",
     "WrappedArchitectureConfig",
 ]
+
+
+# No network has more, and none could be built of it.
+Count = Annotated[int, Field(ge=1, le=2**20)]
+Shape = Annotated[tuple[Count, ...], Field(max_length=8)]
+Shapes = Annotated[tuple[Shape, ...], Field(max_length=24)]
 
 
 class ArchitectureConfig(Family):
@@ -34,16 +42,16 @@ class CNNectomeUNetConfig(ArchitectureConfig):
     sizes of its convolutions; None means two of size 3.
     """
 
-    input_shape: tuple[int, ...]
-    fmaps_out: int
-    fmaps_in: int
-    num_fmaps: int
-    fmap_inc_factor: int
-    downsample_factors: tuple[tuple[int, ...], ...]
-    kernel_size_down: tuple[tuple[tuple[int, ...], ...], ...] | None = None
-    kernel_size_up: tuple[tuple[tuple[int, ...], ...], ...] | None = None
-    eval_shape_increase: tuple[int, ...] | None = None
-    upsample_factors: tuple[tuple[int, ...], ...] | None = None
+    input_shape: Shape
+    fmaps_out: Count
+    fmaps_in: Count
+    num_fmaps: Count
+    fmap_inc_factor: Count
+    downsample_factors: Shapes
+    kernel_size_down: Annotated[tuple[Shapes, ...], Field(max_length=25)] | None = None
+    kernel_size_up: Annotated[tuple[Shapes, ...], Field(max_length=25)] | None = None
+    eval_shape_increase: tuple[Annotated[int, Field(ge=-(2**20), le=2**20)], ...] | None = None
+    upsample_factors: Shapes | None = None
     constant_upsample: bool = True
     padding: Literal["valid", "same"] = "valid"
     use_attention: bool = False
@@ -53,8 +61,8 @@ class CNNectomeUNetConfig(ArchitectureConfig):
 class DummyArchitectureConfig(ArchitectureConfig):
     """A single convolution, for DaCapo's own tests."""
 
-    num_in_channels: int
-    num_out_channels: int
+    num_in_channels: Count
+    num_out_channels: Count
 
 
 class WrappedArchitectureConfig(ArchitectureConfig):

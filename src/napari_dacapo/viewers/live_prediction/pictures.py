@@ -194,7 +194,7 @@ class _EveryNth:
         ]
         box = Span(tuple(r.start for r in fine), tuple(max(0, r.stop - r.start) for r in fine))
         tiling = self.source.tiling
-        for place in tiling.within(box):
+        for place in self.source.finished(box):
             tile = self.source.peek(place)
             if tile is None:
                 continue

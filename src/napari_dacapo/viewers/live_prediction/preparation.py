@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from napari_dacapo.errors import PredictionError
 from napari_dacapo.viewers.live_prediction.raw import (
@@ -12,6 +13,7 @@ from napari_dacapo.viewers.live_prediction.raw import (
     open_raw,
     why_no_comparison,
 )
+from napari_dacapo.volumes.object_source import is_held
 
 if TYPE_CHECKING:
     from napari_dacapo.runs import Run
@@ -68,6 +70,10 @@ def prepare(run: Run, request: Request, mode: Mode) -> Prepared:
         shown = dataset_of(run, source).raw
     else:
         raw = shown = open_raw(run, source, request.voxel_size)
+        if is_held(raw.data):
+            # Elements of a layer can be changed in place, which nothing tells: blocks that were
+            # computed before may be of what they were then.
+            raw = raw.with_(revision=uuid4().hex)
     computed = predict(
         run,
         request.iteration,

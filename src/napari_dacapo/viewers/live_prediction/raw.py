@@ -106,10 +106,11 @@ def open_raw(run: Run, source: RawSource, voxel_size: tuple[float, ...] | None) 
             "Raw does not say how large its voxels are; "
             f"{' × '.join(f'{v:g}' for v in wanted)} nm was taken, as in training."
         )
-    # The first voxel keeps its place, counted in voxels.
-    offset = tuple(
-        o / v * w for o, v, w in zip(volume.offset, volume.voxel_size, wanted, strict=True)
-    )
+    offset = volume.offset
+    if source.kind == "layer" and not sized:
+        # Counted in voxels, as all of a layer is that does not say how large they are.
+        parts = zip(offset, volume.voxel_size, wanted, strict=True)
+        offset = tuple(o / v * w for o, v, w in parts)
     return volume.with_(voxel_size=wanted, offset=offset, levels=())
 
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import pint
 from napari.layers import Image
 
 from napari_dacapo.errors import UnsupportedError
 from napari_dacapo.viewers.live_prediction.request import RawSource
 from napari_dacapo.viewers.napari.backend import layer_volume
+from napari_dacapo.viewers.napari.units import nanometres
 from napari_dacapo.volumes import Identity, Volume
 from napari_dacapo.volumes.any_array import as_volume
 
@@ -55,7 +55,7 @@ def layer_source(layer: Image, n_spatial: int) -> RawSource:
     if volume is not None:
         return RawSource("layer", layer.name, volume)
     _check(layer, n_spatial)
-    factors = [_nanometres(unit) for unit in layer.units][-n_spatial:]
+    factors = [nanometres(unit) for unit in layer.units][-n_spatial:]
     scale = np.asarray(layer.scale, float)[-n_spatial:]
     sized = any(factor is not None for factor in factors) or bool(np.any(scale != 1))
     voxel_size = scale * [1.0 if factor is None else factor for factor in factors]
@@ -112,10 +112,3 @@ def _check(layer: Image, n_spatial: int) -> None:
             "that it was trained on.",
             todo="Resample it first.",
         )
-
-
-def _nanometres(unit: Any) -> float | None:
-    try:
-        return float((1 * unit).to("nm").magnitude)
-    except pint.DimensionalityError:
-        return None

@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_dacapo.runs.selection import volumes_to_show
 from napari_dacapo.viewers.appearance import appearance
+from napari_dacapo.viewers.naming import layer_name
 from napari_dacapo.viewers.napari.colormaps import (
     image_colormap,
     instance_colormap,
@@ -157,7 +158,8 @@ def _one_layer(volume: Volume, look: Appearance, index: int | None) -> LayerData
     ]
     centre = [offset + size / 2 for offset, size in _corners(volume)]
     keywords: dict[str, Any] = {
-        "name": _name(volume, look, channel),
+        # napari shows names in its status bar and in tooltips.
+        "name": plain_text(layer_name(volume, look, index)),
         "scale": [1.0] * n_extra + [float(size) for size in volume.voxel_size],
         "translate": [0.0] * n_extra + centre,
         # Channels, batches and iterations are counted, not measured.
@@ -243,13 +245,6 @@ def _element_type(data: da.Array, look: Appearance) -> da.Array:
         dtype = np.dtype(np.float32)
     converted: da.Array = data.astype(dtype)  # type: ignore[no-untyped-call]
     return converted
-
-
-def _name(volume: Volume, look: Appearance, channel: ChannelAppearance | None) -> str:
-    label = volume.identity.label or volume.role
-    if channel is not None and len(look.channels) > 1:
-        label = f"{label} · {channel.name}"
-    return plain_text(label)  # napari shows names in its status bar and in tooltips
 
 
 def _features(look: Appearance, channel: ChannelAppearance | None) -> dict[str, list[Any]]:

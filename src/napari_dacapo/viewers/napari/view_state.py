@@ -5,18 +5,25 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-import pint
 from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
 
-from napari_dacapo.viewers.napari.colormaps import colormap_name, image_colormap
-from napari_dacapo.viewers.napari.layers import METADATA_KEY
-from napari_dacapo.viewers.view_state import (
+from napari_dacapo.viewers.appearance import appearance
+from napari_dacapo.viewers.napari.colormaps import (
+    chosen_label_colors,
+    colormap_name,
+    colormap_stops,
+    image_colormap,
+    labels_colormap,
+)
+from napari_dacapo.viewers.napari.layers import METADATA_KEY, VOLUME_KEY
+from napari_dacapo.viewers.napari.units import nanometres
+from napari_dacapo.viewers.orientation import (
     IDENTITY_ORIENTATION,
-    LayerState,
-    ViewState,
     directions_from_orientation,
     orientation_from_directions,
 )
+from napari_dacapo.viewers.view_state import LayerState, ViewState
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -32,13 +39,14 @@ def get_view(viewer: ViewerModel) -> ViewState:
     world = list(dims.point)
     for axis, value in zip(dims.displayed, camera.center[-len(dims.displayed) :], strict=True):
         world[axis] = value
-    nm = _nanometres(viewer)
     indices = range(dims.ndim - len(axes), dims.ndim)
+    factors = dict(zip(indices, _nanometres(viewer, len(axes)), strict=True))
     ndisplay: Literal[2, 3] = 3 if dims.ndisplay == 3 else 2
     return ViewState(
         axes=axes,
-        position=tuple(float(world[i] * nm) for i in indices),
-        zoom=float(camera.zoom / nm),
+        position=tuple(float(world[i] * factors[i]) for i in indices),
+        # A canvas shows all axes alike: the one from left to right counts.
+        zoom=float(camera.zoom / factors.get(dims.displayed[-1], 1.0)),
         ndisplay=ndisplay,
         order=tuple(axes[i - indices.start] for i in dims.order if i in indices),
         orientation=_orientation(viewer) if ndisplay == 3 else IDENTITY_ORIENTATION,
@@ -56,7 +64,7 @@ def set_view(viewer: ViewerModel, view: ViewState) -> None:
     dims, camera = viewer.dims, viewer.scene.camera
     axes = _spatial_axes(viewer)
     first = dims.ndim - len(axes)
-    nm = _nanometres(viewer)
+    factors = _nanometres(viewer, len(axes))
     wanted = dict(zip(view.axes, view.position, strict=True))
     order = [name for name in view.order if name in axes]
     if len(order) == len(axes):
@@ -64,13 +72,14 @@ def set_view(viewer: ViewerModel, view: ViewState) -> None:
     dims.ndisplay = view.ndisplay
     for i, name in enumerate(axes):
         if name in wanted:
-            dims.set_point(first + i, wanted[name] / nm)
+            dims.set_point(first + i, wanted[name] / factors[i])
     center = list(camera.center[-len(dims.displayed) :])
     for place, axis in enumerate(dims.displayed):
         if axis >= first and axes[axis - first] in wanted:
-            center[place] = wanted[axes[axis - first]] / nm
+            center[place] = wanted[axes[axis - first]] / factors[axis - first]
     camera.center = (0.0,) * (3 - len(center)) + tuple(center)
-    camera.zoom = view.zoom * nm
+    last = dims.displayed[-1] - first
+    camera.zoom = view.zoom * (factors[last] if last >= 0 else 1.0)
     if view.ndisplay == 3 and len(axes) >= 3:
         _set_orientation(viewer, view)
     for state in view.layers:
@@ -93,13 +102,10 @@ def _spatial_axes(viewer: ViewerModel) -> tuple[str, ...]:
     return labels if is_named else ("z", "y", "x")[-n_axes:]
 
 
-def _nanometres(viewer: ViewerModel) -> float:
-    """Return how many nanometres one unit of the viewer's world is; 1 if it has none."""
-    units = viewer.layers.units
-    try:
-        return float((1 * units[-1]).to("nm").magnitude) if units else 1.0
-    except pint.DimensionalityError:
-        return 1.0
+def _nanometres(viewer: ViewerModel, n_axes: int) -> list[float]:
+    """Return how many nanometres one unit of the world is along the last axes; 1 without a unit."""
+    factors = [nanometres(unit) or 1.0 for unit in (viewer.layers.units or ())[-n_axes:]]
+    return [1.0] * (n_axes - len(factors)) + factors
 
 
 def _orientation(viewer: ViewerModel) -> tuple[float, float, float, float]:
@@ -133,11 +139,13 @@ def _layer_state(layer: Layer) -> LayerState:
             "contrast_limits": (float(low), float(high)),
             "gamma": float(layer.gamma),
             "colormap": colormap_name(layer.colormap),
+            "color_stops": colormap_stops(layer.colormap),
         }
     elif isinstance(layer, Labels):
         values = {
             "selected_label": int(layer.selected_label),
             "show_selected_label": bool(layer.show_selected_label),
+            "label_colors": chosen_label_colors(layer.colormap, _own_label_colormap(layer)),
         }
     return LayerState(
         slot=said.get("slot", ""),
@@ -148,6 +156,15 @@ def _layer_state(layer: Layer) -> LayerState:
         blending=str(layer.blending),
         **values,
     )
+
+
+def _own_label_colormap(layer: Labels) -> Any:
+    """Return the colours that a layer of this package has at first, or None."""
+    volume = layer.metadata.get(VOLUME_KEY)
+    if volume is None:
+        return None
+    look, channel = appearance(volume), layer.metadata[METADATA_KEY]["channel"]
+    return labels_colormap(look, None if channel is None else look.channels[channel])
 
 
 def _is_meant(layer: Layer, state: LayerState) -> bool:
@@ -175,13 +192,18 @@ def _set_layer_state(layer: Layer, state: LayerState) -> None:
         if state.colormap is not None:
             with suppress(KeyError):
                 veiled = layer.colormap.nan_color[3] > 0
-                layer.colormap = image_colormap(state.colormap, veiled=veiled)
+                layer.colormap = image_colormap(
+                    state.colormap, stops=state.color_stops, veiled=veiled
+                )
     elif isinstance(layer, Labels):
         if state.selected_label is not None:
             # Of labels that the elements cannot hold.
             with suppress(ValueError, OverflowError):
                 layer.selected_label = state.selected_label
         layer.show_selected_label = state.show_selected_label
+        if state.label_colors:
+            colors: dict[int | None, Any] = {None: (1.0, 1.0, 1.0, 1.0)}
+            layer.colormap = DirectLabelColormap(color_dict=colors | dict(state.label_colors))
 
 
 def _set_contrast(layer: Image, limits: tuple[float, float]) -> None:

@@ -15,9 +15,20 @@ from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.viewers.neuroglancer.camera import first_camera
 from napari_dacapo.viewers.neuroglancer.layers import layer_json, layer_sources
 from napari_dacapo.viewers.neuroglancer.local import local_source, local_volume
-from napari_dacapo.viewers.neuroglancer.meshes import mesh_source, segment_ids, why_no_meshes
+from napari_dacapo.viewers.neuroglancer.local_layers import (
+    check_local,
+    lies_in_the_world,
+    local_as_volume,
+)
+from napari_dacapo.viewers.neuroglancer.meshes import (
+    mesh_source,
+    segment_ids,
+    too_large_for_meshes,
+    why_no_meshes,
+)
 from napari_dacapo.volumes.any_array import as_volume
 from napari_dacapo.volumes.object_source import elements_in_memory
+from napari_dacapo.volumes.sampling import sampled_range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["ArrayLayer", "add_layer", "array_layer", "array_layers", "look_at"]
 
 _KEYS = frozenset(
-    {"array", "is_seg", "meshes", "voxel_size", "offset", "axis_names", "shader_range"}
+    {"array", "is_seg", "meshes", "voxel_size", "offset", "units", "axis_names", "shader_range"}
 )
 _SERVED_EDGE = 1024
-# What LocalVolume hands to a client that then shows nothing, without an error.
-_NOT_SHOWN = frozenset({"bool", "int64", "float16", "complex64", "complex128"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +52,12 @@ class ArrayLayer:
     ----------
     name : str
         Of the layer.
-    volume : Volume or None
-        What is shown; of a LocalVolume only its place, None if unknown.
+    volume : Volume
+        What is shown.
     local : neuroglancer.LocalVolume or None
         What is shown if it was one already.
+    has_place : bool
+        Whether it is known where it lies.
     is_seg : bool
         Whether it is a segmentation.
     meshes : bool
@@ -54,14 +65,22 @@ class ArrayLayer:
     """
 
     name: str
-    volume: Volume | None
+    volume: Volume
     local: Any = None
+    has_place: bool = True
     is_seg: bool = False
     meshes: bool = False
 
 
-def array_layers(arrays: Any) -> list[ArrayLayer]:
+def array_layers(arrays: Any, **others: Any) -> list[ArrayLayer]:
     """Check the entries of :func:`napari_dacapo.view.get_viewer`.
+
+    Parameters
+    ----------
+    arrays : mapping of str to mapping
+        The entries.
+    **others
+        What holds for entries that do not say otherwise, by the same names.
 
     Raises
     ------
@@ -72,7 +91,11 @@ def array_layers(arrays: Any) -> list[ArrayLayer]:
         raise ValueError(
             f'arrays: give a dict such as {{"raw": {{"array": …}}}}, not {type(arrays).__name__}.'
         )
-    return [_of_entry(str(name), entry) for name, entry in arrays.items()]
+    names = [str(name) for name in arrays]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise ValueError(f"{twice[0]}: two entries have this name; layers need names of their own.")
+    given = {key: value for key, value in others.items() if value is not None}
+    return [_of_entry(str(name), entry, given) for name, entry in arrays.items()]
 
 
 def array_layer(
@@ -83,40 +106,44 @@ def array_layer(
     meshes: bool = False,
     voxel_size: Any = None,
     offset: Any = None,
+    units: Any = None,
     axis_names: Any = None,
     shader_range: Any = None,
 ) -> ArrayLayer:
-    """Check an array; nothing of it is read.
+    """Check an array; of an image whose range is not known, a sample is read.
 
     Raises
     ------
     ValueError
         If it cannot be shown; the message names it.
     """
-    if isinstance(array, neuroglancer.LocalVolume):
-        return _of_local(name, array, is_seg, meshes)
+    said = {
+        "voxel_size": voxel_size, "offset": offset, "units": units, "axis_names": axis_names,
+    }  # fmt: skip
+    local = array if isinstance(array, neuroglancer.LocalVolume) else None
     try:
-        volume = as_volume(
-            array,
-            name,
-            kind=None if is_seg is None else "labels" if is_seg else "image",
-            voxel_size=voxel_size,
-            offset=offset,
-            axis_names=axis_names,
-        )
+        if local is not None:
+            check_local(name, local, is_seg=is_seg, **said)
+            volume = local_as_volume(name, local)
+        else:
+            kind: Any = None if is_seg is None else "labels" if is_seg else "image"
+            volume = as_volume(array, name, kind=kind, **said)
         # Whether the client can show it at all.
         layer_json(volume, ())
     except NapariDacapoError as error:
         raise ValueError(f"{name}: {error}") from error
+    has_place = local is None or lies_in_the_world(local)
     labels = volume.kind == "labels"
     if meshes and not labels:
         raise ValueError(f'{name}: only segmentations have meshes; set "is_seg" to True.')
+    if meshes and not has_place:
+        raise ValueError(f"{name}: surfaces need a LocalVolume whose dimensions have lengths.")
     if meshes and (why := why_no_meshes(volume)) is not None:
-        if len(volume.axis_names) != 3:
-            raise ValueError(f"{name}: {why}.")
+        raise ValueError(f"{name}: {why}.")
+    if meshes and (why := too_large_for_meshes(volume)) is not None:
         warnings.warn(f"{name}: {why}.", UserWarning, stacklevel=4)
         meshes = False
-    return ArrayLayer(name, _ranged(name, volume, shader_range), None, labels, meshes)
+    return ArrayLayer(name, _ranged(name, volume, shader_range), local, has_place, labels, meshes)
 
 
 def add_layer(state: Any, layer: ArrayLayer, server: VolumeServer | None = None) -> None:
@@ -132,16 +159,15 @@ def add_layer(state: Any, layer: ArrayLayer, server: VolumeServer | None = None)
         From it the client reads arrays that are not in memory; without one,
         they go through LocalVolume as well.
     """
-    if layer.local is not None or layer.volume is None:
-        kind = neuroglancer.SegmentationLayer if layer.is_seg else neuroglancer.ImageLayer
-        state.layers[layer.name] = kind(source=layer.local)
-        return
     volume = layer.volume
-    served = server is not None and _is_for_server(volume)
+    served = layer.local is None and server is not None and _is_for_server(volume)
     sources = layer_sources(volume, server) if served and server is not None else ()
     described = layer_json(volume, sources)
     made = make_layer({k: v for k, v in described.items() if k not in ("name", "visible")})
-    if not served:
+    if layer.local is not None:
+        source = neuroglancer.LayerDataSource(url=layer.local)
+        made.source = [_without_meshes(source) if layer.meshes else source]
+    elif not served:
         made.source = [_without_meshes(local_source(volume, local_volume(volume)))]
     if layer.meshes:
         made.source.append(mesh_source(volume))
@@ -161,7 +187,7 @@ def _without_meshes(source: Any) -> Any:
 
 def look_at(state: Any, layers: Sequence[ArrayLayer]) -> None:
     """Let a state look at the middle of its layers, if it does not look anywhere yet."""
-    volumes = [layer.volume for layer in layers if layer.volume is not None]
+    volumes = [layer.volume for layer in layers if layer.has_place]
     if not volumes or state.display_dimensions:
         return
     camera = first_camera(volumes)
@@ -173,7 +199,7 @@ def look_at(state: Any, layers: Sequence[ArrayLayer]) -> None:
     state.layout = camera["layout"]
 
 
-def _of_entry(name: str, entry: Any) -> ArrayLayer:
+def _of_entry(name: str, entry: Any, others: Mapping[str, Any]) -> ArrayLayer:
     if not isinstance(entry, Mapping) or "array" not in entry:
         raise ValueError(f'{name}: give a dict with an "array", not {type(entry).__name__}.')
     if unknown := sorted(str(key) for key in set(entry) - _KEYS):
@@ -182,7 +208,8 @@ def _of_entry(name: str, entry: Any) -> ArrayLayer:
             UserWarning,
             stacklevel=5,
         )
-    given = {key: value for key, value in entry.items() if key in _KEYS and key != "array"}
+    own = {key: value for key, value in entry.items() if key in _KEYS and key != "array"}
+    given = {**others, **{key: value for key, value in own.items() if value is not None}}
     given["meshes"] = bool(given.get("meshes", False))
     is_seg = given.get("is_seg")
     return array_layer(
@@ -190,46 +217,12 @@ def _of_entry(name: str, entry: Any) -> ArrayLayer:
     )
 
 
-def _of_local(name: str, local: Any, is_seg: bool | None, meshes: bool) -> ArrayLayer:
-    """Check a LocalVolume, which belongs to the user and is shown as it is."""
-    labels = local.volume_type == "segmentation"
-    if is_seg is not None and is_seg != labels:
-        raise ValueError(
-            f"{name}: the LocalVolume was made with volume_type={local.volume_type!r}; make it "
-            f"with volume_type={'segmentation' if is_seg else 'image'!r}."
-        )
-    signed = labels and not local.data_type.startswith("uint")
-    if local.data_type in _NOT_SHOWN or signed:
-        raise ValueError(
-            f"{name}: neuroglancer cannot show a LocalVolume of {local.data_type} as "
-            f"{'a segmentation' if labels else 'an image'}. Convert its data, or give the array "
-            "itself."
-        )
-    if local.encoding == "raw":
-        raise ValueError(f'{name}: the encoding "raw" of LocalVolume fails with numpy 2; use npz.')
-    return ArrayLayer(name, _place(name, local), local, labels, meshes)
-
-
-def _place(name: str, local: Any) -> Volume | None:
-    """Return a volume that lies where a LocalVolume does; its elements are of no concern."""
-    names, scales = list(local.dimensions.names), np.asarray(local.dimensions.scales, float)
-    units = list(local.dimensions.units)
-    spatial = [i for i, unit in enumerate(units) if unit == "m"]
-    try:
-        return as_volume(
-            np.broadcast_to(np.uint8(0), tuple(local.shape[i] for i in spatial)),
-            name,
-            voxel_size=list(scales[spatial] * 1e9),
-            offset=list(np.asarray(local.voxel_offset, float)[spatial] * scales[spatial] * 1e9),
-            axis_names=[names[i] for i in spatial],
-        )
-    except ValueError:
-        return None
-
-
 def _ranged(name: str, volume: Volume, shader_range: Any) -> Volume:
     if shader_range is None:
-        return volume
+        found, why = sampled_range(volume)
+        if why:
+            warnings.warn(f"{name}: {why}", UserWarning, stacklevel=5)
+        return volume if found is None else volume.with_(value_range=found)
     try:
         low, high = (float(value) for value in shader_range)
     except (TypeError, ValueError):

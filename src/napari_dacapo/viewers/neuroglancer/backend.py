@@ -15,8 +15,8 @@ from napari_dacapo.viewers.neuroglancer.camera import (
 from napari_dacapo.viewers.neuroglancer.layer_states import with_layer_states
 from napari_dacapo.viewers.neuroglancer.layers import (
     exchanged,
-    layer_json,
     layer_sources,
+    layers_json,
     source_urls,
 )
 from napari_dacapo.viewers.neuroglancer.states import free_name, new_state, view_of_state
@@ -101,20 +101,25 @@ class NeuroglancerBackend:
         """
         server = self.viewer.volumes
         new = {
-            volume.identity.slot: layer_json(volume, layer_sources(volume, server))
+            volume.identity.slot: layers_json(volume, layer_sources(volume, server))
             for volume in volumes
         }
         before = dict(self._volumes)
 
         def change(state: Json) -> Json:
             layers = list(state.get("layers", ()))
-            for slot, layer in new.items():
-                place = self._find(layers, slot)
-                if place is None:
+            for slot, wanted in new.items():
+                places = self._find(layers, slot)
+                if len(places) == len(wanted):
+                    for place, layer in zip(places, wanted, strict=True):
+                        layers[place] = exchanged(layers[place], layer, before.get(slot))
+                    continue
+                # Another number of channels: there is no telling which is which.
+                begin = places[0] if places else len(layers)
+                layers = [layer for place, layer in enumerate(layers) if place not in places]
+                for place, layer in enumerate(wanted, start=begin):
                     taken = [other.get("name") for other in layers]
-                    layers.append({**layer, "name": free_name(layer["name"], taken)})
-                else:
-                    layers[place] = exchanged(layers[place], layer, before.get(slot))
+                    layers.insert(place, {**layer, "name": free_name(layer["name"], taken)})
             if "dimensions" not in state and volumes:
                 first = new_state((), lambda _: (), title=self._title) | first_camera(volumes)
                 return {**first, **state, "layers": layers}
@@ -138,9 +143,8 @@ class NeuroglancerBackend:
         def change(state: Json) -> Json:
             layers = list(state.get("layers", ()))
             for slot in known:
-                place = self._find(layers, slot)
-                if place is not None:
-                    del layers[place]
+                places = self._find(layers, slot)
+                layers = [layer for i, layer in enumerate(layers) if i not in places]
             return {**state, "layers": layers}
 
         self.viewer.change(change)
@@ -150,7 +154,8 @@ class NeuroglancerBackend:
 
     def shown(self) -> list[Volume]:
         """Return the volumes on screen that came from this package, in order."""
-        return [volume for _, volume in self.shown_in(self.viewer.raw_state)]
+        found = self.shown_in(self.viewer.raw_state)
+        return list({volume.identity.slot: volume for _, volume in found}.values())
 
     def shown_state(self) -> tuple[Json, list[tuple[Json, Volume]]]:
         """Return the whole state, and which of its layers show which volumes."""
@@ -173,12 +178,16 @@ class NeuroglancerBackend:
         """Lay the volumes on top of each other, or each into a panel of its own."""
 
         def change(state: Json) -> Json:
-            shown = [str(layer["name"]) for layer, _ in self.shown_in(state)]
+            shown: dict[str, list[str]] = {}
+            for layer, volume in self.shown_in(state):
+                shown.setdefault(volume.identity.slot, []).append(str(layer["name"]))
             flat = len(state.get("displayDimensions", ())) < 3
             plane = "xy" if flat else "4panel"
             if arrangement == "stacked" or len(shown) < 2:
                 return {**state, "layout": plane}
-            panels = [{"type": "viewer", "layers": [name], "layout": "xy"} for name in shown]
+            panels = [
+                {"type": "viewer", "layers": names, "layout": "xy"} for names in shown.values()
+            ]
             return {**state, "layout": {"type": "row", "children": panels}}
 
         self.viewer.change(change)
@@ -230,13 +239,14 @@ class NeuroglancerBackend:
         self.viewer.close()
         self._volumes.clear()
 
-    def _find(self, layers: Sequence[Json], slot: str) -> int | None:
-        """Find the layer of a slot by its source, whatever the user called it."""
+    def _find(self, layers: Sequence[Json], slot: str) -> list[int]:
+        """Find the layers of a slot by their source, whatever the user called them."""
         prefix = self.viewer.volumes.slot_prefix(slot)
-        for place, layer in enumerate(layers):
-            if any(url.startswith(prefix) for url in source_urls(layer)):
-                return place
-        return None
+        return [
+            place
+            for place, layer in enumerate(layers)
+            if any(url.startswith(prefix) for url in source_urls(layer))
+        ]
 
     def _say_notes(self, notes: Sequence[str]) -> None:
         """Say at the bottom of the page what is not as it seems."""

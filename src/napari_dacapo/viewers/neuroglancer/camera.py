@@ -12,7 +12,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_dacapo.viewers.view_state import IDENTITY_ORIENTATION, ViewState
+from napari_dacapo.viewers.orientation import (
+    IDENTITY_ORIENTATION,
+    Quaternion,
+    directions_from_orientation,
+    orientation_from_directions,
+)
+from napari_dacapo.viewers.view_state import ViewState
 
 if TYPE_CHECKING:
     from napari_dacapo.viewers.neuroglancer.layers import Json
@@ -75,6 +81,7 @@ def first_camera(volumes: Sequence[Volume]) -> Json:
         axes=tuple(sizes),
         position=tuple(centre.get(name, 0.0) for name in sizes),
         zoom=_FIRST_PANEL / max(widest, 1e-6),
+        order=tuple(reversed(_displayed(tuple(sizes)))),
     )
     return camera_from_view(view, sizes, layout="4panel" if len(sizes) > 2 else "xy")
 
@@ -96,8 +103,8 @@ def camera_from_view(
     """
     place = dict(zip(view.axes, view.position, strict=True))
     # In 3-D the orientation says everything; a plane is chosen by the order of the axes.
-    order = view.order if view.ndisplay == 2 else view.axes
-    displayed = [name for name in reversed(order) if name in sizes][:3]
+    names = view.order[::-1] if view.ndisplay == 2 else _displayed(view.axes)
+    displayed = [name for name in names if name in sizes][:3]
     canonical = min((sizes[name] for name in displayed), default=1.0)
     per_pixel = 1 / (view.zoom * canonical)
     height = CANVAS_HEIGHT if view.canvas_size is None else view.canvas_size[0]
@@ -110,8 +117,11 @@ def camera_from_view(
         "projectionScale": per_pixel * max(height, 1),
         "layout": layout or default,
     }
-    if view.orientation != IDENTITY_ORIENTATION:
-        camera["projectionOrientation"] = list(view.orientation)
+    orientation = view.orientation
+    if view.ndisplay == 3:
+        orientation = _reordered(orientation, view.axes[::-1], displayed)
+    if orientation != IDENTITY_ORIENTATION:
+        camera["projectionOrientation"] = list(orientation)
     return camera
 
 
@@ -146,13 +156,16 @@ def view_from_camera(
     if is_3d or per_pixel is None:
         fitting = _positive(state.get("projectionScale"))
         per_pixel = fitting / height if fitting is not None else per_pixel or 1.0
+    orientation = _orientation(state.get("projectionOrientation"))
+    if is_3d:
+        orientation = _reordered(orientation, displayed, axes[::-1])
     return ViewState(
         axes=tuple(axes),
         position=tuple(position.get(name, 0.0) * sizes[name] for name in axes),
         zoom=1 / (per_pixel * canonical),
         ndisplay=3 if is_3d else 2,
         order=tuple(axes) if is_3d else tuple(displayed[::-1]),
-        orientation=_orientation(state.get("projectionOrientation")),
+        orientation=orientation,
         canvas_size=canvas_size,
     )
 
@@ -160,6 +173,23 @@ def view_from_camera(
 def metres(nanometres: float) -> float:
     """Return nanometres as metres; 4 as 4e-9 and not as 4.000000000000001e-9."""
     return float(f"{float(nanometres):.15g}e-9") if 1e-4 <= nanometres < 1e15 else nanometres * 1e-9
+
+
+def _displayed(axes: Sequence[str]) -> tuple[str, ...]:
+    """Return axes in the order in which they are displayed: x from left to right, y downwards.
+
+    Elements may lie in any other order, which says nothing of how to look at them.
+    """
+    return tuple(sorted(axes)) if set(axes) <= set("xyz") else tuple(reversed(axes))
+
+
+def _reordered(orientation: Quaternion, old: Sequence[str], new: Sequence[str]) -> Quaternion:
+    """Return an orientation with regard to the same three axes in another order."""
+    if tuple(old) == tuple(new) or len(old) != 3 or set(old) != set(new):
+        return orientation
+    places = [list(old).index(name) for name in new]
+    forward, up = directions_from_orientation(orientation)
+    return orientation_from_directions([forward[i] for i in places], [up[i] for i in places])
 
 
 def _sizes(dimensions: Any) -> dict[str, float]:
@@ -198,7 +228,7 @@ def _position(value: Any, names: Sequence[str]) -> dict[str, float]:
     return dict(zip(names, numbers, strict=False))
 
 
-def _orientation(value: Any) -> tuple[float, float, float, float]:
+def _orientation(value: Any) -> Quaternion:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 4:
         return IDENTITY_ORIENTATION
     numbers = [float(number) for number in value if isinstance(number, int | float)]

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from napari_dacapo.viewers.view_state import ViewState
 
-__all__ = ["layer_volumes", "with_slots"]
+__all__ = ["FOREIGN", "layer_volumes", "with_slots"]
 
-_FOREIGN = "napari layer"
+#: Variant of the volumes of layers that are the user's own.
+FOREIGN = "napari layer"
 _NAMES = ("z", "y", "x")
 
 
@@ -62,7 +63,7 @@ def with_slots(view: ViewState, volumes: Iterable[Volume]) -> ViewState:
     slots = {
         volume.identity.run: volume.identity.slot
         for volume in volumes
-        if volume.identity.variant == _FOREIGN
+        if volume.identity.variant == FOREIGN
     }
     layers = tuple(
         replace(state, slot=slots[state.name]) if not state.slot and state.name in slots else state
@@ -74,21 +75,25 @@ def with_slots(view: ViewState, volumes: Iterable[Volume]) -> ViewState:
 def _own_volume(layer: Layer) -> Volume:
     from napari.layers import Image, Labels
 
+    from napari_dacapo.viewers.napari.units import nanometres
+
     if not isinstance(layer, Image | Labels):
         raise LinkError(f"{layer.name} is left out: neuroglancer shows images and labels only.")
     if getattr(layer, "rgb", False):
         raise LinkError(f"{layer.name} is left out: it is an RGB image.")
-    if not _only_scales(layer):
-        raise LinkError(f"{layer.name} is left out: it is rotated or sheared.")
+    if reason := _why_no_grid(layer):
+        raise LinkError(f"{layer.name} is left out: it {reason}.")
     arrays = [_dask(data) for data in (layer.data if layer.multiscale else [layer.data])]
     n_spatial = min(3, arrays[0].ndim)
     names = tuple(str(label) for label in layer.axis_labels[-n_spatial:])
     if len(set(names)) < n_spatial or any(not name.isidentifier() for name in names):
         names = _NAMES[-n_spatial:]
-    factor = _nanometres(layer)
-    scale = [abs(float(s)) * factor for s in layer.scale[-n_spatial:]]
+    # A pixel counts as a nanometre.
+    factors = [nanometres(unit) or 1.0 for unit in layer.units][-n_spatial:]
+    scale = [float(s) * f for s, f in zip(layer.scale[-n_spatial:], factors, strict=True)]
     corner = [
-        float(t) * factor - s / 2 for t, s in zip(layer.translate[-n_spatial:], scale, strict=True)
+        float(t) * f - s / 2
+        for t, f, s in zip(layer.translate[-n_spatial:], factors, scale, strict=True)
     ]
     is_labels = isinstance(layer, Labels)
     volume = Volume(
@@ -96,7 +101,7 @@ def _own_volume(layer: Layer) -> Volume:
         tuple(f"axis{i}^" for i in range(arrays[0].ndim - n_spatial)) + names,
         tuple(scale),
         tuple(corner),
-        Identity(layer.name, "", "segmentation" if is_labels else "raw", variant=_FOREIGN),
+        Identity(layer.name, "", "segmentation" if is_labels else "raw", variant=FOREIGN),
         kind="labels" if is_labels else "image",
         value_range=None if is_labels else tuple(float(v) for v in layer.contrast_limits),  # type: ignore[arg-type]
     )
@@ -121,18 +126,14 @@ def _dask(data: Any) -> Any:
     return da.from_array(data, name=name)  # type: ignore[no-untyped-call]
 
 
-def _only_scales(layer: Layer) -> bool:
+def _why_no_grid(layer: Layer) -> str:
+    """Return what is in the way of showing a layer as voxels along the axes; empty if nothing."""
     import numpy as np
 
+    first = layer.data[0] if layer.multiscale else layer.data
+    if 0 in first.shape:
+        return "has no elements"
     matrix = layer._data_to_world.affine_matrix[:-1, :-1]
-    return bool(np.allclose(matrix, np.diag(np.diag(matrix)))) and bool((np.diag(matrix) > 0).all())
-
-
-def _nanometres(layer: Layer) -> float:
-    """Return how many nanometres one unit of a layer is; a pixel counts as one."""
-    import pint
-
-    try:
-        return float((1 * layer.units[-1]).to("nm").magnitude)
-    except pint.DimensionalityError:
-        return 1.0
+    if not np.allclose(matrix, np.diag(np.diag(matrix))):
+        return "is rotated or sheared"
+    return "" if (np.diag(matrix) > 0).all() else "is flipped, for its scale is negative"

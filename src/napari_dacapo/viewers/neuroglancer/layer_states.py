@@ -1,19 +1,26 @@
 """How layers look: LayerState from and to neuroglancer's JSON.
 
-napari shows one layer a channel, neuroglancer one layer with all channels in
-its shader: several states may belong to one layer here. Where neuroglancer has
-no word for something (most of napari's blendings), the word is kept under a
-key of our own, and holds as long as nothing that it stands for was changed.
+napari shows one layer a channel, neuroglancer mostly one layer with all
+channels in its shader: several states may belong to one layer here. Where neuroglancer has
+no word for something (most of napari's blendings), it is kept as a hint.
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.viewers.appearance import appearance
+from napari_dacapo.viewers.neuroglancer.channels import layer_channel
+from napari_dacapo.viewers.neuroglancer.hints import read_hints, write_hints
+from napari_dacapo.viewers.neuroglancer.label_colors import (
+    first_label_colors,
+    label_colors,
+    set_label_colors,
+)
 from napari_dacapo.viewers.neuroglancer.layers import CONTOUR_FILL, first_looks
+from napari_dacapo.viewers.neuroglancer.look_hints import look_hint, with_look_hint
 from napari_dacapo.viewers.neuroglancer.served import client_dtype
 from napari_dacapo.viewers.neuroglancer.shaders import (
     ChannelLook,
@@ -31,15 +38,44 @@ if TYPE_CHECKING:
     from napari_dacapo.viewers.neuroglancer.layers import Json
     from napari_dacapo.volumes import Volume
 
-__all__ = ["HINTS", "layer_states", "with_layer_states"]
+__all__ = ["layer_states", "with_layer_states"]
 
-#: Key in a layer (and in a state) for what neuroglancer has no words for.
-HINTS = "napari-dacapo"
-
-_BLENDINGS = {
-    "translucent", "translucent_no_depth", "additive", "minimum", "multiplicative", "opaque",
-}  # fmt: skip
 _IMAGE_ALPHA, _LABELS_ALPHA = 0.5, 0.5  # neuroglancer's own defaults, left out of its JSON
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a layer shows, which decides how its look is written.
+
+    Attributes
+    ----------
+    volume : Volume
+        What is shown.
+    look : Appearance
+        How it looks at first.
+    channel : int or None
+        The only channel that is shown.
+    """
+
+    volume: Volume
+    look: Appearance
+    channel: int | None
+
+    @property
+    def has_axis(self) -> bool:
+        """Whether the client sees all channels at once."""
+        return self.channel is None and "c^" in client_axis_names(self.volume)
+
+    @property
+    def colors(self) -> dict[str, str]:
+        """Colours of labels at first."""
+        return first_label_colors(self.look, self.channel)
+
+    def looks(self, layer: Mapping[str, Any]) -> tuple[ChannelLook, ...]:
+        """How the channels look in a layer."""
+        first = first_looks(self.look, self.channel, self.has_axis)
+        found = channel_looks(layer.get("shader"), layer.get("shaderControls"))
+        return found if len(found) == len(first) else first
 
 
 def with_layer_states(layer: Json, volume: Volume, states: Sequence[LayerState]) -> Json:
@@ -52,56 +88,63 @@ def with_layer_states(layer: Json, volume: Volume, states: Sequence[LayerState])
     volume : Volume
         What it shows.
     states : sequence of LayerState
-        Those of this volume's slot; none leave the layer as it is.
+        Those of this volume's slot; none leave the layer as it is. Of a layer
+        that shows one channel, those of other channels do not matter.
     """
+    shows = _Shown(volume, appearance(volume), layer_channel(layer, volume))
+    if shows.channel is not None:
+        states = [state for state in states if state.channel in (None, shows.channel)]
     if not states:
         return layer
     layer = copy.deepcopy(layer)
-    shown = [state for state in states if state.visible]
-    first = (shown or list(states))[0]
+    visible = [state for state in states if state.visible]
+    first = (visible or list(states))[0]
     layer.pop("visible", None)
-    if not shown:
+    if not visible:
         layer["visible"] = False
-    look = appearance(volume)
-    if look.kind == "image":
-        _set_image(layer, volume, look, states, first)
+    if shows.look.kind == "image":
+        _set_image(layer, shows, states, first)
     else:
-        _set_labels(layer, look, first)
-    layer[HINTS] = {**layer.get(HINTS, {}), "states": [_hint(state) for state in states]}
+        _set_labels(layer, shows, first)
+    write_hints(layer, states=[look_hint(state, client_dtype(volume)) for state in states])
     return layer
 
 
 def layer_states(layer: Mapping[str, Any], volume: Volume) -> tuple[LayerState, ...]:
     """Return how a layer looks, one state a channel where napari has one layer a channel."""
-    look = appearance(volume)
+    shows = _Shown(volume, appearance(volume), layer_channel(layer, volume))
     name = layer.get("name")
     whole = LayerState(
         slot=volume.identity.slot,
         name=name if isinstance(name, str) else "",
         visible=layer.get("visible") is not False and layer.get("archived") is not True,
     )
-    if look.kind == "image":
-        states = _image_states(layer, volume, look, whole)
+    if shows.look.kind == "image":
+        states = _image_states(layer, shows, whole)
     else:
-        states = _label_states(layer, look, whole)
-    return tuple(_with_hint(state, layer, look) for state in states)
+        states = _label_states(layer, shows, whole)
+    is_image = shows.look.kind == "image"
+    return tuple(
+        with_look_hint(state, layer, is_image=is_image, colors=shows.colors) for state in states
+    )
 
 
-def _set_image(
-    layer: Json, volume: Volume, look: Appearance, states: Sequence[LayerState], first: LayerState
-) -> None:
+def _set_image(layer: Json, shows: _Shown, states: Sequence[LayerState], first: LayerState) -> None:
     by_channel = {state.channel: state for state in states}
     looks = []
-    for i, look_now in enumerate(_looks(layer, volume, look)):
-        state = by_channel.get(i, by_channel.get(None))
+    for i, look_now in enumerate(shows.looks(layer)):
+        number = i if shows.channel is None else shows.channel
+        state = by_channel.get(number, by_channel.get(None))
         looks.append(look_now if state is None else _channel_look(look_now, state))
-    dtype = client_dtype(volume)
+    dtype = client_dtype(shows.volume)
+    hints = read_hints(layer)
     layer["shader"] = image_shader(
         looks,
-        has_channel_axis="c^" in client_axis_names(volume),
+        has_channel_axis=shows.has_axis,
         dtype=dtype,
         multiply=first.blending == "multiplicative",
     )
+    write_hints(layer, **hints)
     layer["shaderControls"] = controls_json(looks, dtype)
     layer["opacity"] = first.opacity
     layer["blend"] = "additive" if first.blending == "additive" else "default"
@@ -113,63 +156,57 @@ def _channel_look(look: ChannelLook, state: LayerState) -> ChannelLook:
         contrast_limits=state.contrast_limits or look.contrast_limits,
         gamma=look.gamma if state.gamma is None else state.gamma,
         visible=state.visible,
+        stops=look.stops if state.colormap is None else state.color_stops,
     )
 
 
-def _set_labels(layer: Json, look: Appearance, state: LayerState) -> None:
-    layer["selectedAlpha"] = state.opacity * _fill(look)
+def _set_labels(layer: Json, shows: _Shown, state: LayerState) -> None:
+    layer["selectedAlpha"] = state.opacity * _fill(shows.look)
     layer.pop("segments", None)
-    if state.selected_label is not None and state.selected_label > 0:
+    if set_label_colors(layer, shows.colors, state.label_colors):
+        layer["segments"] = list(layer["segmentColors"])
+    elif state.selected_label is not None and state.selected_label > 0:
         # A star in the list; "visible" would hide all others, as napari does if asked to.
         mark = "" if state.show_selected_label else "!"
         layer["segments"] = [f"{mark}{state.selected_label}"]
 
 
-def _image_states(
-    layer: Mapping[str, Any], volume: Volume, look: Appearance, whole: LayerState
-) -> list[LayerState]:
+def _image_states(layer: Mapping[str, Any], shows: _Shown, whole: LayerState) -> list[LayerState]:
     whole = replace(
         whole,
         opacity=_number(layer.get("opacity"), _IMAGE_ALPHA),
-        blending="additive" if layer.get("blend") == "additive" else _blending(look),
+        blending="additive" if layer.get("blend") == "additive" else _blending(shows.look),
     )
-    looks = _looks(layer, volume, look)
-    has_channels = "c^" in client_axis_names(volume)
     return [
         replace(
             whole,
-            channel=i if has_channels else None,
+            channel=i if shows.has_axis else shows.channel,
             visible=whole.visible and channel.visible,
             contrast_limits=channel.contrast_limits,
             gamma=channel.gamma,
             colormap=channel.colormap,
+            color_stops=channel.stops,
         )
-        for i, channel in enumerate(looks)
+        for i, channel in enumerate(shows.looks(layer))
     ]
 
 
-def _label_states(
-    layer: Mapping[str, Any], look: Appearance, whole: LayerState
-) -> list[LayerState]:
-    opacity = _number(layer.get("selectedAlpha"), _LABELS_ALPHA) / _fill(look)
+def _label_states(layer: Mapping[str, Any], shows: _Shown, whole: LayerState) -> list[LayerState]:
+    opacity = _number(layer.get("selectedAlpha"), _LABELS_ALPHA) / _fill(shows.look)
     label, only = _selected(layer.get("segments"))
     whole = replace(
         whole,
+        channel=shows.channel,
         opacity=min(opacity, 1.0),
-        blending=_blending(look),
+        blending=_blending(shows.look),
         selected_label=label,
         show_selected_label=only,
+        label_colors=label_colors(layer, shows.colors),
     )
-    n_channels = len(look.channels)
-    if not 0 < n_channels <= MAX_CHANNELS:
+    n_channels = len(shows.look.channels)
+    if shows.channel is not None or not 0 < n_channels <= MAX_CHANNELS:
         return [whole]
     return [replace(whole, channel=i) for i in range(n_channels)]
-
-
-def _looks(layer: Mapping[str, Any], volume: Volume, look: Appearance) -> tuple[ChannelLook, ...]:
-    first = first_looks(volume, look)
-    found = channel_looks(layer.get("shader"), layer.get("shaderControls"))
-    return found if len(found) == len(first) else first
 
 
 def _blending(look: Appearance) -> str:
@@ -194,50 +231,6 @@ def _selected(segments: Any) -> tuple[int | None, bool]:
             return int(number), True
         starred = int(number) if starred is None else starred
     return starred, False
-
-
-def _hint(state: LayerState) -> dict[str, Any]:
-    return {
-        "channel": state.channel,
-        "opacity": state.opacity,
-        "blending": state.blending,
-        "visible": state.visible,
-        "selected_label": state.selected_label,
-    }
-
-
-def _with_hint(state: LayerState, layer: Mapping[str, Any], look: Appearance) -> LayerState:
-    """Take back what neuroglancer has no words for, where nothing contradicts it."""
-    hints = layer.get(HINTS)
-    hints = hints.get("states") if isinstance(hints, dict) else None
-    if not isinstance(hints, list):
-        return state
-    valid = [hint for hint in hints if isinstance(hint, dict)]
-    own = next((hint for hint in valid if hint.get("channel") == state.channel), None)
-    if own is None:
-        return state
-    blending, opacity = own.get("blending"), own.get("opacity")
-    # Only images can be blended in two ways there; a change of that wins over the hint.
-    unchanged = look.kind != "image" or (blending == "additive") == (state.blending == "additive")
-    if isinstance(blending, str) and blending in _BLENDINGS and unchanged:
-        state = replace(state, blending=blending)
-    # The layer has one opacity, that of its first visible channel.
-    leading = next((hint for hint in valid if hint.get("visible") is True), valid[0])
-    if _same(leading.get("opacity"), state.opacity) and _same(opacity, opacity):
-        state = replace(state, opacity=float(own["opacity"]))
-    if look.kind != "image":
-        visible, label = own.get("visible"), own.get("selected_label")
-        if isinstance(visible, bool) and any(h.get("visible") is True for h in valid):
-            state = replace(state, visible=state.visible and visible)
-        if label == 0 and state.selected_label is None:
-            state = replace(state, selected_label=0)
-    return state
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, bool) or not isinstance(a, int | float) or not isinstance(b, int | float):
-        return False
-    return abs(a - b) < 1e-6
 
 
 def _number(value: Any, default: float) -> float:

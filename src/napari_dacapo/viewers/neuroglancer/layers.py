@@ -10,6 +10,10 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.viewers.appearance import appearance
+from napari_dacapo.viewers.naming import layer_name
+from napari_dacapo.viewers.neuroglancer.channels import place_of_channel, split_channels
+from napari_dacapo.viewers.neuroglancer.hints import read_hints, without_hints, write_hints
+from napari_dacapo.viewers.neuroglancer.label_colors import first_label_colors
 from napari_dacapo.viewers.neuroglancer.served import client_dtype
 from napari_dacapo.viewers.neuroglancer.shaders import ChannelLook, image_shader
 from napari_dacapo.viewers.neuroglancer.zarr_metadata import client_axis_names
@@ -29,6 +33,7 @@ __all__ = [
     "layer_for",
     "layer_json",
     "layer_sources",
+    "layers_json",
     "source_urls",
 ]
 
@@ -50,7 +55,39 @@ def layer_sources(volume: Volume, server: VolumeServer) -> list[Json]:
     return sources
 
 
-def layer_json(volume: Volume, sources: Sequence[Mapping[str, Any]], name: str = "") -> Json:
+def layers_json(
+    volume: Volume, sources: Sequence[Mapping[str, Any]], *, apart: bool = False
+) -> list[Json]:
+    """Return new layers for a volume, mostly one.
+
+    Parameters, meaning and errors are those of :func:`layer_json`.
+
+    Parameters
+    ----------
+    volume, sources
+        What is shown, and where the client finds it.
+    apart : bool
+        Whether the client cannot see the channels of an image together.
+
+    Returns
+    -------
+    list of dict
+        One for each channel where they cannot be one layer.
+    """
+    channels = split_channels(volume, apart=apart)
+    if not channels:
+        return [layer_json(volume, sources, apart=apart)]
+    # The names of labels are those of the whole volume; of a channel the layer's name is.
+    return [layer_json(volume, sources[:1], channel=i, apart=apart) for i in channels]
+
+
+def layer_json(
+    volume: Volume,
+    sources: Sequence[Mapping[str, Any]],
+    *,
+    channel: int | None = None,
+    apart: bool = False,
+) -> Json:
     """Return a new layer for a volume.
 
     Parameters
@@ -59,8 +96,10 @@ def layer_json(volume: Volume, sources: Sequence[Mapping[str, Any]], name: str =
         What is shown.
     sources : sequence of mapping
         Where the client finds it, as from :func:`layer_sources`.
-    name : str, optional
-        By default the label of the volume's identity.
+    channel : int, optional
+        The one channel that is shown; by default the whole volume.
+    apart : bool
+        Whether the client cannot see the channels of an image together.
 
     Returns
     -------
@@ -77,11 +116,17 @@ def layer_json(volume: Volume, sources: Sequence[Mapping[str, Any]], name: str =
         "type": "image" if look.kind == "image" else "segmentation",
         "source": [dict(source) for source in sources],
         "tab": "rendering" if look.kind == "image" else "segments",
-        "name": name or volume.identity.label or volume.role,
+        "name": layer_name(volume, look, channel),
     }
-    if not look.visible:
+    if not look.visible or (channel is not None and not look.channels[channel].visible):
         layer["visible"] = False
-    layer |= _image(volume, look) if look.kind == "image" else _labels(look)
+    if channel is not None:
+        layer |= place_of_channel(volume, channel, apart=apart)
+    has_axis = not apart and "c^" in client_axis_names(volume)
+    if look.kind == "image":
+        layer |= _image(volume, look, channel, has_axis)
+    else:
+        layer |= _labels(look, channel)
     return layer
 
 
@@ -101,10 +146,22 @@ def layer_for(volume: Volume, server: VolumeServer) -> Any:
     return make_layer(layer)
 
 
-def first_looks(volume: Volume, look: Appearance) -> tuple[ChannelLook, ...]:
-    """Return how the channels of an image look at first; one entry without channels."""
+def first_looks(look: Appearance, channel: int | None, has_axis: bool) -> tuple[ChannelLook, ...]:
+    """Return how the channels of an image look at first.
+
+    Parameters
+    ----------
+    look : Appearance
+        Of the volume.
+    channel : int or None
+        The only channel that is shown.
+    has_axis : bool
+        Whether the client sees all channels at once; if not, there is one entry.
+    """
     limits = look.contrast_limits or (0.0, 1.0)
-    if "c^" not in client_axis_names(volume):
+    if channel is not None:
+        return (ChannelLook(look.channels[channel].colormap, limits, look.gamma),)
+    if not has_axis:
         return (ChannelLook(look.colormap, limits, look.gamma),)
     return tuple(
         ChannelLook(channel.colormap, limits, look.gamma, channel.visible)
@@ -141,8 +198,12 @@ def exchanged(old: Mapping[str, Any], new: Mapping[str, Any], before: Volume | N
         if "segmentColors" not in old and "segmentColors" in new:
             layer["segmentColors"] = new["segmentColors"]
         return layer
-    if before is not None and old.get("shader") == _image(before, appearance(before))["shader"]:
-        layer["shader"] = new["shader"]
+    if before is not None:
+        # Of images that we serve, the client sees all channels at once.
+        first = _image(before, appearance(before), None, "c^" in client_axis_names(before))
+        if without_hints(old.get("shader")) == first["shader"]:
+            layer["shader"] = new["shader"]
+            write_hints(layer, **read_hints(old))
     return layer
 
 
@@ -155,11 +216,11 @@ def source_urls(layer: Mapping[str, Any]) -> list[str]:
     return [url for url in urls if isinstance(url, str)]
 
 
-def _image(volume: Volume, look: Appearance) -> Json:
+def _image(volume: Volume, look: Appearance, channel: int | None, has_axis: bool) -> Json:
     layer: Json = {
         "shader": image_shader(
-            first_looks(volume, look),
-            has_channel_axis="c^" in client_axis_names(volume),
+            first_looks(look, channel, has_axis),
+            has_channel_axis=has_axis,
             dtype=client_dtype(volume),
             multiply=look.blending == "multiplicative",
         ),
@@ -170,13 +231,9 @@ def _image(volume: Volume, look: Appearance) -> Json:
     return layer
 
 
-def _labels(look: Appearance) -> Json:
+def _labels(look: Appearance, channel: int | None) -> Json:
     layer: Json = {"selectedAlpha": look.opacity * (CONTOUR_FILL if look.contour else 1.0)}
-    colors = {str(value): _hex(color) for value, color in look.class_colors.items() if color[3] > 0}
+    colors = first_label_colors(look, channel)
     if colors:
         layer["segmentColors"] = colors
     return layer
-
-
-def _hex(color: Sequence[float]) -> str:
-    return "#" + "".join(f"{round(min(max(c, 0.0), 1.0) * 255):02x}" for c in color[:3])

@@ -1,84 +1,69 @@
-"""What is to be linked, and the state that a link to it carries."""
+"""The states that links carry: of arrays served here, and of arrays at public addresses."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.errors import LinkError
 from napari_dacapo.options import Options
+from napari_dacapo.viewers.neuroglancer.hints import name_volume, read_hints, write_hints
+from napari_dacapo.viewers.neuroglancer.layer_states import layer_states
 from napari_dacapo.viewers.neuroglancer.layers import Json, layer_sources, source_urls
 from napari_dacapo.viewers.neuroglancer.public import public_source
-from napari_dacapo.viewers.neuroglancer.resolving import with_identity
-from napari_dacapo.viewers.neuroglancer.states import new_state
-from napari_dacapo.viewers.neuroglancer.stored_inputs import stored_input
-from napari_dacapo.volumes import Volume
+from napari_dacapo.viewers.neuroglancer.states import new_state, volume_layers
+from napari_dacapo.viewers.neuroglancer.stored_inputs import StoredInput, stored_input
 
 if TYPE_CHECKING:
-    from napari_dacapo.runs import Store
-    from napari_dacapo.viewers.neuroglancer.server import VolumeServer
-    from napari_dacapo.viewers.view_state import ViewState
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Shown", "live_state", "static_state", "what_is_shown"]
+    from napari_dacapo.viewers.neuroglancer.server import VolumeServer
+    from napari_dacapo.viewers.neuroglancer.shown import Shown
+    from napari_dacapo.viewers.view_state import LayerState
+    from napari_dacapo.volumes import Volume
+
+__all__ = ["live_state", "static_state"]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What is to be linked.
+class _Linked:
+    """A volume as it is linked.
 
     Attributes
     ----------
-    volumes : sequence of Volume
-        From the bottom to the top.
-    view : ViewState or None
-        Camera and looks; None for how volumes look at first.
-    notes : tuple of str
-        What is left out.
-    state : mapping or None
-        The state of a neuroglancer viewer, if that is what is linked.
-    layers : sequence of (layer, Volume)
-        The layers of that state that show volumes of ours.
+    volume : Volume
+        What the client reads.
+    sources : list of dict
+        Where it reads it.
+    apart : bool
+        Whether it cannot see the channels of an image together.
+    stands_for : StoredInput or None
+        Why it is another one than what is shown here.
     """
 
-    volumes: Sequence[Volume]
-    view: ViewState | None = None
-    notes: tuple[str, ...] = ()
-    state: Mapping[str, Any] | None = None
-    layers: Sequence[tuple[Mapping[str, Any], Volume]] = ()
+    volume: Volume
+    sources: list[Json]
+    apart: bool = False
+    stands_for: StoredInput | None = None
 
-
-def what_is_shown(given: Any) -> Shown:
-    """Return what a viewer shows, or what layers or volumes are.
-
-    Raises
-    ------
-    LinkError
-        If it is something else.
-    """
-    if hasattr(given, "shown_state"):
-        state, layers = given.shown_state()
-        return Shown([volume for _, volume in layers], state=state, layers=layers)
-    if hasattr(given, "layers") and hasattr(given, "dims"):
-        return _of_napari(given)
-    if isinstance(given, Volume) or not isinstance(given, Sequence | Mapping):
-        given = [given]
-    things = list(given)
-    if all(isinstance(thing, Volume) for thing in things):
-        return Shown(things)
-    return _of_layers(things)
+    def adapt(self, looks: Sequence[LayerState]) -> tuple[LayerState, ...]:
+        """Return looks that are meant for what is linked."""
+        return tuple(looks) if self.stands_for is None else self.stands_for.adapt(looks)
 
 
 def live_state(shown: Shown, server: VolumeServer) -> Json:
     """Return a state whose layers are read from a server of this process."""
-    sources = {volume.identity.slot: layer_sources(volume, server) for volume in shown.volumes}
-    return _state(shown, shown.volumes, sources)
+    linked = {
+        volume.identity.slot: _Linked(volume, layer_sources(volume, server))
+        for volume in shown.volumes
+    }
+    return _state(shown, linked, None)
 
 
 def static_state(
-    shown: Shown, url_map: Mapping[str, str], store: Store | None = None
+    shown: Shown, url_map: Mapping[str, str], *, skip_private: bool = False
 ) -> tuple[Json, tuple[str, ...]]:
     """Return a state whose layers are read from public addresses.
 
@@ -88,8 +73,9 @@ def static_state(
         What is linked.
     url_map : mapping of str to str
         Local folders and their public addresses.
-    store : Store, optional
-        Where the runs are.
+    skip_private : bool
+        Whether to leave out what has no public address, or cannot be read
+        there.
 
     Returns
     -------
@@ -101,82 +87,92 @@ def static_state(
     Raises
     ------
     LinkError
-        If a layer has no public address, or neuroglancer cannot read it.
+        If a layer has no public address, or neuroglancer cannot read it, and
+        is not to be left out; or if none is left.
     """
     options = Options(runs_base_dir=Path(), url_map=dict(url_map))
-    view, notes = shown.view, []
-    seen: list[Volume] = []
+    notes: list[str] = []
     refused: list[LinkError] = []
-    sources: dict[str, list[Json]] = {}
+    linked: dict[str, _Linked] = {}
     for volume in shown.volumes:
-        public = volume
-        found = stored_input(volume, store) if volume.source is None else None
-        if found is not None and shown.state is None:
-            public = found.volume
-            view = view if view is None else found.adapt(view)
-            notes += [found.note] if found.note else []
+        found = stored_input(volume) if volume.source is None else None
+        public = volume if found is None else found.volume
         try:
-            public, sources[volume.identity.slot] = public_source(public, options.url_for)
+            sources, apart = public_source(public, options.url_for)
         except LinkError as error:
             refused.append(error)
-        seen.append(public)
-    if refused:
+            continue
+        linked[volume.identity.slot] = _Linked(public, sources, apart, found)
+        notes += [found.note] if found is not None and found.note else []
+    if refused and not (skip_private and linked):
         reasons = " ".join(dict.fromkeys(error.message for error in refused))
         raise LinkError(reasons, todo=refused[0].todo)
-    state = _state(replace(shown, view=view), seen, sources)
+    notes = [f"Left out: {error.message}" for error in refused] + notes
+    state = _state(shown, linked, notes if skip_private else None)
     for layer in state["layers"]:
         _forget_store(layer)
     return state, tuple(notes)
 
 
-def _of_napari(viewer: Any) -> Shown:
-    from napari_dacapo.viewers.napari.view_state import get_view
-    from napari_dacapo.viewers.neuroglancer.from_napari import layer_volumes, with_slots
-
-    volumes, notes = layer_volumes(viewer.layers)
-    return Shown(volumes, with_slots(get_view(viewer), volumes), notes)
-
-
-def _of_layers(layers: Sequence[Any]) -> Shown:
-    from napari.layers import Layer
-
-    from napari_dacapo.viewers.neuroglancer.from_napari import layer_volumes
-
-    if not all(isinstance(layer, Layer) for layer in layers):
-        kinds = ", ".join(sorted({type(layer).__name__ for layer in layers}))
-        raise LinkError(
-            f"A link cannot be made of {kinds}.",
-            todo="Give a viewer, napari layers, or Volumes.",
-        )
-    volumes, notes = layer_volumes(layers)
-    return Shown(volumes, None, notes)
+def _state(shown: Shown, linked: Mapping[str, _Linked], notes: list[str] | None) -> Json:
+    """Return the state of a link; what cannot be linked is noted, or refused without notes."""
+    if shown.state is not None:
+        layers = _layers_of_page(shown, shown.state, linked, notes)
+        return {**shown.state, "layers": layers}
+    view = shown.view
+    if view is not None:
+        for one in linked.values():
+            view = replace(view, layers=one.adapt(view.layers))
+    return new_state(
+        [
+            linked[volume.identity.slot].volume
+            for volume in shown.volumes
+            if volume.identity.slot in linked
+        ],
+        lambda volume: linked[volume.identity.slot].sources,
+        apart=lambda volume: linked[volume.identity.slot].apart,
+        view=view,
+    )
 
 
-def _state(shown: Shown, volumes: Sequence[Volume], sources: Mapping[str, list[Json]]) -> Json:
-    if shown.state is None:
-        state = new_state(volumes, lambda volume: sources[volume.identity.slot], view=shown.view)
-        for layer, volume in zip(state["layers"], volumes, strict=True):
-            with_identity(layer, volume)
-        return state
+def _layers_of_page(
+    shown: Shown, state: Mapping[str, Any], linked: Mapping[str, _Linked], notes: list[str] | None
+) -> list[Json]:
     ours = {id(layer): volume for layer, volume in shown.layers}
-    layers = []
-    for old in shown.state.get("layers", ()):
+    looks = [look for layer, volume in shown.layers for look in layer_states(layer, volume)]
+    layers: list[Json] = []
+    rewritten: set[str] = set()
+    for old in state.get("layers", ()):
+        volume = ours.get(id(old))
+        if volume is None:
+            if any(url.startswith("python://") for url in source_urls(old)):
+                reason = f"{old.get('name')} is in the memory of this process and cannot be linked."
+                if notes is None:
+                    raise LinkError(
+                        reason, todo="Remove the layer, or save the array to a zarr first."
+                    )
+                notes.append(f"Left out: {reason}")
+                continue
+            layers.append(copy.deepcopy(old))
+            continue
+        slot = volume.identity.slot
+        one = linked.get(slot)
+        if one is None or slot in rewritten:
+            continue
+        if one.apart or one.stands_for is not None:
+            # Elements or channels are others than those that the layer is written for.
+            rewritten.add(slot)
+            layers += volume_layers(one.volume, one.sources, one.adapt(looks), apart=one.apart)
+            continue
         layer = copy.deepcopy(old)
-        known = ours.get(id(old))
-        if known is not None:
-            layer["source"] = sources[known.identity.slot]
-            with_identity(layer, known)
-        elif any(url.startswith("python://") for url in source_urls(layer)):
-            raise LinkError(
-                f"{layer.get('name')} is in the memory of this process and cannot be linked.",
-                todo="Remove the layer, or save the array to a zarr first.",
-            )
+        layer["source"] = one.sources
+        name_volume(layer, volume)
         layers.append(layer)
-    return {**shown.state, "layers": layers}
+    return layers
 
 
 def _forget_store(layer: Json) -> None:
     """Where a store lies on this machine is nobody's business elsewhere."""
-    for hints in layer.values():
-        if isinstance(hints, dict) and isinstance(hints.get("identity"), dict):
-            hints["identity"]["store"] = ""
+    identity = read_hints(layer).get("identity")
+    if isinstance(identity, dict):
+        write_hints(layer, identity=identity | {"store": ""})

@@ -37,6 +37,7 @@ MAX_SELECTED = 1000
 
 _MAX_LINK = 4 * 2**20
 _MAX_FILE = 64 * 2**20
+_MAX_DIGITS = 300
 _MAX_OLD_STYLE = 10**5
 _MAX_DEPTH = 64
 _MAX_LAYERS = 1000
@@ -165,8 +166,14 @@ def _load(text: str) -> Any:
     def refuse(name: str) -> None:
         raise ValueError(f"{name} is not JSON")
 
+    def whole(digits: str) -> int:
+        # Ids of segments are texts: a number has to be one that a float can be.
+        if len(digits) > _MAX_DIGITS:
+            raise ValueError(f"the number {digits[:20]}… is too large")
+        return int(digits)
+
     try:
-        return json.loads(text, parse_constant=refuse)
+        return json.loads(text, parse_constant=refuse, parse_int=whole)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 

@@ -20,7 +20,7 @@ from napari_dacapo.volumes.object_source import elements_in_memory
 if TYPE_CHECKING:
     from napari_dacapo.volumes import Volume
 
-__all__ = ["MAX_SEGMENTS", "mesh_source", "segment_ids", "why_no_meshes"]
+__all__ = ["MAX_SEGMENTS", "mesh_source", "segment_ids", "too_large_for_meshes", "why_no_meshes"]
 
 _log = logging.getLogger(__name__)
 
@@ -35,13 +35,21 @@ MAX_SEGMENTS = 10_000
 
 
 def why_no_meshes(volume: Volume) -> str | None:
-    """Return why no surfaces of a segmentation can be shown; None if they can."""
-    if len(volume.spatial_axes) != 3 or len(volume.axis_names) != 3:
-        return f"surfaces need three spatial axes and no channels, not {volume.axis_names}"
-    if volume.data.size > _HUGE:
-        shape = "×".join(map(str, volume.shape))
-        return f"it is too large for surfaces ({shape} voxels), which need to read all of it"
+    """Return why a segmentation can have no surfaces; None if it can."""
+    if len(volume.spatial_axes) != 3 or len(_without_channel(volume).axis_names) != 3:
+        return (
+            "surfaces need three spatial axes and no more than one channel, not "
+            f"{volume.axis_names} of {volume.shape}"
+        )
     return None
+
+
+def too_large_for_meshes(volume: Volume) -> str | None:
+    """Return why surfaces of a segmentation are not made, though it could have some."""
+    if volume.data.size <= _HUGE:
+        return None
+    shape = "×".join(map(str, volume.shape))
+    return f"it is too large for surfaces ({shape} voxels), which need to read all of it"
 
 
 def mesh_source(volume: Volume) -> Any:
@@ -52,7 +60,8 @@ def mesh_source(volume: Volume) -> Any:
     Parameters
     ----------
     volume : Volume
-        A segmentation for which :func:`why_no_meshes` gives no reason.
+        A segmentation for which :func:`why_no_meshes` gives no reason. A
+        channel axis of length one, as DaCapo writes it, does not matter.
 
     Returns
     -------
@@ -61,6 +70,7 @@ def mesh_source(volume: Volume) -> Any:
     """
     import neuroglancer
 
+    volume = _without_channel(volume)
     coarse = _coarse(volume)
     local = local_volume(coarse, meshes=True)
     local.data = _WholeArray(coarse)
@@ -111,6 +121,15 @@ class _WholeArray(LocalArray):
             # An exception here would leave all who wait for a surface waiting for ever.
             _log.exception("Surfaces of %s cannot be made", self._volume.identity.label)
             return np.zeros((1, 1, 1), self.dtype)
+
+
+def _without_channel(volume: Volume) -> Volume:
+    """Return a volume without the axes of length one before its spatial axes."""
+    n_other = len(volume.axis_names) - len(volume.spatial_axes)
+    if n_other == 0 or any(n != 1 for n in volume.shape[:n_other]):
+        return volume
+    data = volume.data[(0,) * n_other]
+    return volume.with_(data=data, axis_names=volume.spatial_axes, levels=(), source=None)
 
 
 def _coarse(volume: Volume) -> Volume:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -32,9 +31,7 @@ _MAX_METADATA_BYTES = 2**20
 _FILES = {"zarr2": ".zarray", "zarr3": "zarr.json"}
 
 
-def public_source(
-    volume: Volume, url_for: Callable[[Path], str | None]
-) -> tuple[Volume, list[Json]]:
+def public_source(volume: Volume, url_for: Callable[[Path], str | None]) -> tuple[list[Json], bool]:
     """Return where everybody can read a volume.
 
     Parameters
@@ -46,11 +43,11 @@ def public_source(
 
     Returns
     -------
-    volume : Volume
-        As the client will see it: channels that lie in chunks of their own
-        become an axis with a slider, for a shader cannot see them together.
     sources : list of dict
         Data sources of the layer.
+    apart : bool
+        Whether the channels of an image lie in chunks of their own, so that a
+        shader cannot see them together.
 
     Raises
     ------
@@ -62,14 +59,14 @@ def public_source(
     if source is None:
         raise LinkError(
             f"{label} is computed here and has no public address.",
-            todo="Leave the layer out, make a live link, or export it to a zarr at a public place.",
+            todo=f"{_without(volume)}, make a live link, or export it to a zarr at a public place.",
         )
     url = url_for(source.path)
     if url is None:
         raise LinkError(
             f"{label} has no public address: {source.path} is in no folder of the url map.",
-            todo="Add its folder to the url map, as /local/folder=https://… (or s3://, gs://), "
-            "leave the layer out, or make a live link.",
+            todo="Add its folder to the url map, as /local/folder=https://… (or s3://, gs://). Or: "
+            f"{_without(volume)}, or make a live link.",
             path=source.path,
         )
     if not url.startswith(_SCHEMES):
@@ -77,9 +74,10 @@ def public_source(
             f"The url map gives {label} the address {url}, which neuroglancer cannot read.",
             todo=f"Use one of {', '.join(_SCHEMES)}.",
         )
-    seen = _as_seen(volume, source)
+    apart = _are_channels_apart(volume, source)
     suffix = "zarr3" if source.format == "zarr3" else "zarr2"
-    return seen, [{"url": f"{url.rstrip('/')}/|{suffix}:", "transform": _transform(seen, source)}]
+    transform = _transform(volume, source, apart)
+    return [{"url": f"{url.rstrip('/')}/|{suffix}:", "transform": transform}], apart
 
 
 def local_path(url: str, url_map: Mapping[str, str]) -> Path | None:
@@ -106,18 +104,18 @@ def local_path(url: str, url_map: Mapping[str, str]) -> Path | None:
     return None
 
 
-def _as_seen(volume: Volume, source: ArraySource) -> Volume:
-    """Return the volume as the client reads it from the files."""
+def _are_channels_apart(volume: Volume, source: ArraySource) -> bool:
+    """Return whether channels lie in chunks of their own, if the client can read the files."""
     label = volume.identity.label
     if source.format not in _FILES:
         raise LinkError(
             f"{label} is an N5 array, which cannot be put in its place by a link.",
-            todo="Leave the layer out, make a live link, or export it to zarr.",
+            todo=f"{_without(volume)}, make a live link, or export it to zarr.",
         )
     if volume.dtype.kind == "b" or volume.dtype.name in ("float16", "float64"):
         raise LinkError(
             f"{label} has elements of type {volume.dtype}, which neuroglancer cannot read itself.",
-            todo="Leave the layer out, make a live link, or export it as uint8 or float32.",
+            todo=f"{_without(volume)}, make a live link, or export it as uint8 or float32.",
         )
     stored = _metadata(source)
     override = override_v3 if source.format == "zarr3" else override_v2
@@ -126,14 +124,19 @@ def _as_seen(volume: Volume, source: ArraySource) -> Volume:
     dtype = as_is or volume.dtype.name
     channels = [i for i, name in enumerate(client_axis_names(volume)) if name == "c^"]
     if override(stored, volume.shape, dtype, channels) is not None:
-        return volume
+        return False
     if channels and override(stored, volume.shape, dtype, ()) is not None:
-        names = ["channel^" if name == "c^" else name for name in volume.axis_names]
-        return replace(volume, axis_names=tuple(names), channel_names=())
+        return True
     raise LinkError(
         f"{label} is stored in a way that neuroglancer cannot read itself.",
-        todo="Leave the layer out, make a live link, or export it to a plain zarr.",
+        todo=f"{_without(volume)}, make a live link, or export it to a plain zarr.",
     )
+
+
+def _without(volume: Volume) -> str:
+    """Return how a layer is left out."""
+    name = volume.identity.role if volume.identity.dataset else volume.identity.label
+    return f"Leave it out (a tick in the dock, without={name!r} in Python, --without {name})"
 
 
 def _metadata(source: ArraySource) -> dict[str, Any]:
@@ -168,9 +171,9 @@ def _stored_axis_names(source: ArraySource, rank: int) -> list[str]:
     return names
 
 
-def _transform(volume: Volume, source: ArraySource) -> Json:
+def _transform(volume: Volume, source: ArraySource, apart: bool) -> Json:
     """Return where the array lies: voxel size, and the corner of its first voxel."""
-    names = client_axis_names(volume)
+    names = client_axis_names(volume, channels_apart=apart)
     n_other = len(names) - len(volume.spatial_axes)
     scales: list[list[Any]] = [[1, ""] for _ in range(n_other)]
     scales += [[metres(size), "m"] for size in volume.voxel_size]

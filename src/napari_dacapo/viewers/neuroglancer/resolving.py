@@ -7,28 +7,31 @@ that the user gave, the second only names things.
 
 from __future__ import annotations
 
+import re
 import weakref
-from typing import TYPE_CHECKING, Any, get_args
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.errors import LinkError, NapariDacapoError
-from napari_dacapo.viewers.neuroglancer.layer_states import HINTS
+from napari_dacapo.viewers.neuroglancer.channels import layer_channel
+from napari_dacapo.viewers.neuroglancer.hints import identity_in, named_as
 from napari_dacapo.viewers.neuroglancer.layers import source_urls
 from napari_dacapo.viewers.neuroglancer.public import local_path
-from napari_dacapo.volumes import Identity, Role
+from napari_dacapo.viewers.neuroglancer.stored_inputs import StoredInput, stored_input
+from napari_dacapo.volumes import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from napari_dacapo.runs import Store
     from napari_dacapo.viewers.neuroglancer.server import VolumeServer
+    from napari_dacapo.viewers.view_state import LayerState
     from napari_dacapo.volumes import Volume
 
-__all__ = ["Resolver", "remember_server", "with_identity"]
+__all__ = ["Resolver", "apart", "remember_server"]
 
-_TEXTS = ("run", "dataset", "variant", "store")
-_MAX_TEXT = 4096
-
+_SERVED = re.compile(r"https?://[^/]+/[\w-]{43}/[0-9a-f]{20}/[0-9a-f]{20}/")
 _SERVERS: weakref.WeakSet[VolumeServer] = weakref.WeakSet()
 
 
@@ -37,11 +40,33 @@ def remember_server(server: VolumeServer) -> None:
     _SERVERS.add(server)
 
 
-def with_identity(layer: dict[str, Any], volume: Volume) -> None:
-    """Write into a layer what it shows, for whoever opens the link with this package."""
-    hints = layer.get(HINTS)
-    kept = hints if isinstance(hints, dict) else {}
-    layer[HINTS] = {**kept, "identity": volume.identity.as_dict()}
+def _is_served(url: str) -> bool:
+    """Whether a server of this package, be it gone or elsewhere, gave a source its address."""
+    return _SERVED.match(url) is not None
+
+
+def apart(
+    layers: Sequence[tuple[Mapping[str, Any], Volume]],
+) -> list[tuple[Mapping[str, Any], Volume]]:
+    """Give layers of a link that show the same array places of their own.
+
+    Layers that show channels of one volume stay together.
+    """
+    volumes: dict[str, Volume] = {}
+    taken: dict[str, set[int | None]] = {}
+    found = []
+    for layer, volume in layers:
+        channel, number, identity = layer_channel(layer, volume), 1, volume.identity
+        while (there := taken.get(identity.slot)) and (
+            channel in there or None in (channel, *there)
+        ):
+            number += 1
+            variant = f"{volume.identity.variant} ({number})".strip()
+            identity = replace(volume.identity, variant=variant)
+        taken.setdefault(identity.slot, set()).add(channel)
+        kept = volumes.setdefault(identity.slot, volume.with_(identity=identity))
+        found.append((layer, kept))
+    return found
 
 
 class Resolver:
@@ -58,6 +83,7 @@ class Resolver:
     def __init__(self, url_map: Mapping[str, str], store: Store | None = None) -> None:
         self._url_map = url_map
         self._store = store
+        self._stand_ins: dict[int, StoredInput] = {}
 
     def volume(self, layer: Mapping[str, Any]) -> Volume | None:
         """Return the volume that a layer means; None if it is not of an array.
@@ -77,32 +103,60 @@ class Resolver:
                 found = server.volume_at(url)
                 if found is not None:
                     return found
-        identity = _identity(layer)
+        identity = identity_in(layer)
         for url in urls:
             path = local_path(url, self._url_map)
             if path is not None:
                 return _open(path, identity, layer)
-        found = self._from_store(identity)
-        if found is not None:
-            return found
+        if self._store is not None and identity is not None and _may_be_stored(identity):
+            volume = _from_store(self._store, identity)
+            stand_in = None if any(map(_is_served, urls)) else stored_input(volume)
+            if stand_in is not None:
+                self._stand_ins[id(layer)] = stand_in
+            return volume
         raise _out_of_reach(layer, urls[0])
 
-    def _from_store(self, identity: Identity | None) -> Volume | None:
-        if self._store is None or identity is None or not identity.run:
-            return None
-        try:
-            run = self._store.run(identity.run)
-            computed = identity.variant == "computed"
-            volumes = run.volumes(
-                dataset=identity.dataset or None,
-                iteration=identity.iteration,
-                parameters=identity.parameters,
-                segmentation="computed" if computed else None,
+    def restored(
+        self,
+        looks: Sequence[LayerState],
+        layers: Sequence[tuple[Mapping[str, Any], Volume]],
+    ) -> tuple[LayerState, ...]:
+        """Return looks for what is shown here in the place of stored arrays that were linked."""
+        for layer, volume in layers:
+            if id(layer) in self._stand_ins:
+                looks = self._stand_ins[id(layer)].restore(looks, volume.identity.slot)
+        return tuple(looks)
+
+
+def _may_be_stored(identity: Identity) -> bool:
+    """Whether a store may hold what a layer is said to be, or what it is made from."""
+    return bool(identity.run) and identity.variant in ("", "stored", "computed", "snapshot")
+
+
+def _from_store(store: Store, identity: Identity) -> Volume:
+    from napari_dacapo.runs.selection import select_volumes
+
+    stored_or_computed: Any = identity.variant or None
+    try:
+        run = store.run(identity.run)
+        if identity.variant == "snapshot":
+            volumes, missing = run.snapshot(identity.iteration or 0), []
+        else:
+            dataset = run.dataset(identity.dataset or None)
+            chosen = select_volumes(
+                run, dataset, identity.iteration, identity.parameters, stored_or_computed
             )
-        except NapariDacapoError as error:
-            raise LinkError(f"{_label(identity)} cannot be opened: {error}") from error
-        same = [volume for volume in volumes if volume.identity.role == identity.role]
-        return same[0] if same else None
+            volumes, missing = chosen.volumes, chosen.missing
+    except (NapariDacapoError, ValueError) as error:
+        raise LinkError(f"{_label(identity)} cannot be opened: {error}") from error
+    for volume in volumes:
+        if volume.identity.role == identity.role:
+            return volume
+    reasons = [reason for reason in missing if reason.startswith(identity.role)]
+    raise LinkError(
+        " ".join((f"{_label(identity)} is not in the store {store.label}.", *reasons)),
+        todo="Give the store that it was linked from.",
+    )
 
 
 def _open(path: Path, identity: Identity | None, layer: Mapping[str, Any]) -> Volume:
@@ -114,28 +168,10 @@ def _open(path: Path, identity: Identity | None, layer: Mapping[str, Any]) -> Vo
         name = name[:200] if isinstance(name, str) else path.name
         identity = Identity(name, "", "segmentation" if labels else "raw", variant=str(path))
     try:
-        return open_volume(path, identity=identity, kind="labels" if labels else "image")
+        volume = open_volume(path, identity=identity, kind="labels" if labels else "image")
+        return named_as(layer, volume)
     except NapariDacapoError as error:
         raise LinkError(f"{_label(identity)} cannot be opened: {error}") from error
-
-
-def _identity(layer: Mapping[str, Any]) -> Identity | None:
-    """Read what a layer is said to be; nothing that is said here is opened as a path."""
-    hints = layer.get(HINTS)
-    said = hints.get("identity") if isinstance(hints, dict) else None
-    if not isinstance(said, dict):
-        return None
-    texts = {key: said.get(key) for key in _TEXTS}
-    if not all(isinstance(text, str) and len(text) <= _MAX_TEXT for text in texts.values()):
-        return None
-    iteration, parameters, role = said.get("iteration"), said.get("parameters"), said.get("role")
-    if role not in get_args(Role):
-        return None
-    if isinstance(iteration, bool) or not isinstance(iteration, int | None):
-        return None
-    if not isinstance(parameters, str | None) or len(parameters or "") > _MAX_TEXT:
-        return None
-    return Identity(role=role, iteration=iteration, parameters=parameters, **texts)  # type: ignore[arg-type]
 
 
 def _out_of_reach(layer: Mapping[str, Any], url: str) -> LinkError:

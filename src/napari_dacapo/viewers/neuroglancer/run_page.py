@@ -17,6 +17,7 @@ from napari_dacapo.viewers.neuroglancer.camera import first_camera
 from napari_dacapo.viewers.neuroglancer.run_contents import DatasetContents
 from napari_dacapo.volumes import Identity, Role, Volume
 from napari_dacapo.volumes.any_array import as_volume
+from napari_dacapo.volumes.sampling import sampled_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -183,12 +184,15 @@ class RunPage:
         ValueError
             If it is no array that can be shown there.
         """
-        # Before anybody has to wait: opening reads metadata.
+        # Before anybody has to wait: opening reads metadata, and a sample.
         volume = as_volume(array, layer_name, kind="labels" if layer_name in _LABELS else None)
         if volume.source is not None and not volume.source.path.exists():
             raise ArrayNotFoundError(
                 f"{layer_name}: {volume.source.path} does not exist.", path=volume.source.path
             )
+        found, why = sampled_range(volume)
+        volume = volume if found is None else volume.with_(value_range=found)
+        volume = volume.with_notes(why) if why else volume
         is_role = layer_name in get_args(Role)
         with self._lock:
             self.start()
@@ -245,12 +249,15 @@ class RunPage:
 
     def _renamed(self, state: Json, slot: str, name: str) -> Json:
         assert self._backend is not None
-        places = {
-            id(layer) for layer, v in self._backend.shown_in(state) if v.identity.slot == slot
-        }
-        layers = [
-            {**layer, "name": name} if id(layer) in places else layer for layer in state["layers"]
-        ]
+        ours = {id(layer): v for layer, v in self._backend.shown_in(state)}
+        layers = []
+        for layer in state["layers"]:
+            volume = ours.get(id(layer))
+            if volume is not None and volume.identity.slot == slot:
+                # Of several channels, each layer goes on saying which one it is.
+                new = str(layer["name"]).replace(volume.identity.label, name, 1)
+                layer = {**layer, "name": new}
+            layers.append(layer)
         return {**state, "layers": layers}
 
     def _only_visible(self, state: Json, slots: Iterable[str]) -> Json:

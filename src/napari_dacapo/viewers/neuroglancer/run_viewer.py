@@ -141,7 +141,12 @@ class NeuroglancerRunViewer:
         return self.start_neuroglancer()
 
     def stop(self) -> None:
-        """End following and serving, within a second; safe at any time, also when never started."""
+        """End following and serving, within a second; safe at any time, also when never started.
+
+        Returns nothing, though DaCapo's documentation names the embedded
+        viewer: a frame of a page that is served no more would show an error
+        in the notebook.
+        """
         with self._starting:
             self._n_stops += 1
             watcher, self._follower.watcher = self._follower.watcher, None

@@ -2,7 +2,8 @@
 
 Each channel has a range (``contrast_0``), an exponent (``gamma_0``) and a
 switch (``show_0``); the colormaps are written into the code, with their names
-in comments, so that a link that comes back tells which they were.
+in comments, so that a link that comes back tells which they were, and what
+they look like where the names are not known.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_dacapo.viewers.colormaps import COLORMAPS, ColorStops
+from napari_dacapo.viewers.colormaps import COLORMAPS, RGBA, ColorStops
 
 __all__ = [
     "ChannelLook",
@@ -31,7 +32,6 @@ _SOLID: Mapping[str, tuple[float, float, float]] = {
     "gray": (1, 1, 1), "red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1),
     "cyan": (0, 1, 1), "magenta": (1, 0, 1), "yellow": (1, 1, 0),
 }  # fmt: skip
-_SAMPLES = 17
 _COMMENT = re.compile(r"^// channel ([0-9]{1,2}): ([^\n\\]{1,80})$", re.MULTILINE)
 _RANGE = re.compile(
     r"^#uicontrol invlerp contrast_([0-9]{1,2})\(range=\[([^,\]\n]{1,40}), ([^,\]\n]{1,40})\]",
@@ -42,6 +42,14 @@ _NUMBER = re.compile(
 )
 _SWITCH = re.compile(
     r"^#uicontrol bool show_([0-9]{1,2}) checkbox\(default=(true|false)\)", re.MULTILINE
+)
+_COLORS = re.compile(
+    r"^vec4 colors_([0-9]{1,2})\(float v\) \{\n((?:  c? ?[^\n]{1,200}\n){1,80})\}", re.M
+)
+_FIRST = re.compile(r"^  vec4 c = vec4\(([^)\n]{1,80})\);")
+_NEXT = re.compile(
+    r"^  c = mix\(c, vec4\(([^)\n]{1,80})\), clamp\(\(v - ([0-9.e-]{1,20})\) / ([0-9.e-]{1,20}), ",
+    re.MULTILINE,
 )
 _GAMMA_RANGE = (0.01, 10.0)
 
@@ -60,12 +68,15 @@ class ChannelLook:
         Exponent on the scaled value.
     visible : bool
         Whether it takes part.
+    stops : ColorStops
+        The colours of the colormap; empty if its name says them.
     """
 
     colormap: str
     contrast_limits: tuple[float, float]
     gamma: float = 1.0
     visible: bool = True
+    stops: ColorStops = ()
 
 
 def color_stops(name: str) -> ColorStops:
@@ -81,14 +92,9 @@ def color_stops(name: str) -> ColorStops:
 def _napari_stops(name: str) -> ColorStops | None:
     from napari.utils.colormaps import AVAILABLE_COLORMAPS, ensure_colormap
 
-    if name not in AVAILABLE_COLORMAPS:
-        return None
-    positions = [i / (_SAMPLES - 1) for i in range(_SAMPLES)]
-    colors = ensure_colormap(name).map(positions)
-    return tuple(
-        (p, (float(r), float(g), float(b), float(a)))
-        for p, (r, g, b, a) in zip(positions, colors, strict=True)
-    )
+    from napari_dacapo.viewers.napari.colormaps import colormap_stops
+
+    return colormap_stops(ensure_colormap(name)) if name in AVAILABLE_COLORMAPS else None
 
 
 def image_shader(
@@ -122,14 +128,19 @@ def image_shader(
         if len(looks) > 1:
             shown = "true" if look.visible else "false"
             lines.append(f"#uicontrol bool show_{i} checkbox(default={shown})")
-    stops = [color_stops(look.colormap) for look in looks]
+    stops = [look.stops or color_stops(look.colormap) for look in looks]
     for i, colors in enumerate(stops):
         lines += _colormap_function(i, colors)
     lines += ["void main() {", "  vec4 c;", *_start(multiply)]
     for i, colors in enumerate(stops):
         value = f"pow(clamp(contrast_{i}(), 0.0, 1.0), gamma_{i})"
         step = f"c = colors_{i}({value}); {_mix(colors, multiply)}"
-        lines.append(f"  if (show_{i}) {{ {step} }}" if len(looks) > 1 else f"  {step}")
+        conditions = [f"show_{i}"] if len(looks) > 1 else []
+        if dtype.startswith("float"):
+            # NaN is no value: it is clear, where the client would draw it as the lowest.
+            conditions.append(f"!isnan(getDataValue({i if has_channel_axis else ''}))")
+        when = f"if ({' && '.join(conditions)}) {{ {step} }}" if conditions else step
+        lines.append(f"  {when}")
     if multiply:
         lines.append("  sum.a = 1.0 - min(sum.r, min(sum.g, sum.b));")
     lines += ["  emitRGBA(sum);", "}", ""]
@@ -162,6 +173,7 @@ def channel_looks(shader: Any, controls: Any) -> tuple[ChannelLook, ...]:
     ranges = {int(number): (low, high) for number, low, high in _RANGE.findall(shader)}
     gammas = {int(number): value for number, value in _NUMBER.findall(shader)}
     shown = {int(number): value == "true" for number, value in _SWITCH.findall(shader)}
+    colors = {int(number): _stops_in(code) for number, code in _COLORS.findall(shader)}
     if not names or set(names) != set(ranges) or set(names) != set(range(len(names))):
         return ()
     looks = []
@@ -173,7 +185,8 @@ def channel_looks(shader: Any, controls: Any) -> tuple[ChannelLook, ...]:
         visible = controls.get(f"show_{i}", shown.get(i, True))
         if limits is None:
             return ()
-        looks.append(ChannelLook(name, limits, gamma, visible is not False))
+        stops = () if name in COLORMAPS else colors.get(i, ())
+        looks.append(ChannelLook(name, limits, gamma, visible is not False, stops))
     return tuple(looks)
 
 
@@ -218,6 +231,31 @@ def _colormap_function(index: int, stops: ColorStops) -> list[str]:
     return [*lines, "  return c;", "}"]
 
 
+def _stops_in(code: str) -> ColorStops:
+    """Read back the stops that :func:`_colormap_function` wrote; empty if they make no sense."""
+    first = _FIRST.match(code)
+    found = [(0.0, _color(first.group(1) if first else ""))]
+    for color, low, width in _NEXT.findall(code):
+        begin, length = _finite(low), _finite(width)
+        end = math.nan if begin is None or length is None else begin + length
+        found.append((round(end, 6), _color(color)))
+    stops = [(place, color) for place, color in found if color is not None]
+    places = [place for place, _ in stops]
+    rising = all(a < b for a, b in itertools.pairwise(places))
+    if len(stops) < max(2, len(found)) or not rising or abs(places[-1] - 1) > 1e-5:
+        return ()
+    return (*stops[:-1], (1.0, stops[-1][1]))
+
+
+def _color(text: str) -> RGBA | None:
+    parts = [_finite(part) for part in text.split(",")]
+    numbers = [part for part in parts if part is not None and 0 <= part <= 1]
+    if len(parts) != 4 or len(numbers) != 4:
+        return None
+    red, green, blue, alpha = numbers
+    return red, green, blue, alpha
+
+
 def _vec4(color: Sequence[float]) -> str:
     return f"vec4({', '.join(_float(value) for value in color)})"
 
@@ -228,7 +266,7 @@ def _float(value: float) -> str:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^\w .·()-]", "", name)[:80] or "gray"
+    return re.sub(r"[^\w .·,:+'()#\[\]-]", "", name)[:80] or "gray"
 
 
 def _pair(value: Any) -> tuple[float, float] | None:

@@ -31,19 +31,20 @@ ZarrFormat = Literal[2, 3]
 MAX_CHANNELS = 16
 
 
-def client_axis_names(volume: Volume) -> tuple[str, ...]:
+def client_axis_names(volume: Volume, *, channels_apart: bool = False) -> tuple[str, ...]:
     """Return the axis names under which the client shows a volume.
 
     The client reads a suffix: ``^`` marks channels that a shader sees all at
     once, ``'`` an axis that belongs to one layer and has a slider there.
-    Segmentations have no shader, so their channels are of the second kind.
+    Segmentations have no shader, so their channels are of the second kind, and
+    so are those of images whose channels the client cannot see together.
     """
     names = []
     for index, name in enumerate(volume.axis_names):
         base = name.rstrip("^'")
         if not name.endswith("^"):
             names.append(base or name)
-        elif name == "c^" and _are_channels(volume, volume.shape[index]):
+        elif name == "c^" and not channels_apart and _are_channels(volume, volume.shape[index]):
             names.append("c^")
         else:
             names.append(f"{base}'")
