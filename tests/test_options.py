@@ -556,3 +556,11 @@ def test_options_are_read_only(tmp_path: Path) -> None:
     options = Options(runs_base_dir=tmp_path)
     with pytest.raises(ValidationError):
         options.type = "mongo"
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_addresses_are_no_folders_and_are_told_to_nobody(kind: type) -> None:
+    with pytest.raises(StoreNotFoundError, match="options file") as info:
+        locate_store(kind("mongodb://user:pa/ss@host"))
+    assert "pa/ss" not in str(info.value)
+    assert "mongo_db_host" in str(info.value)

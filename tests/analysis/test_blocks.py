@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_dacapo.analysis.blocks import BlockMemo, BlockwiseSource, clear_memo, memo
+from napari_dacapo.analysis.blocks import BlockwiseSource, clear_memo, memo, set_memo_size
 
 SHAPE, CHUNKS = (7, 10, 5), (3, 4, 5)
 WHOLE = np.arange(np.prod(SHAPE)).reshape(SHAPE)
@@ -93,62 +92,11 @@ def test_blocks_in_the_memo_cannot_be_changed_by_accident() -> None:
     np.testing.assert_array_equal(_source().block((0, 0, 0)), WHOLE[:3, :4])
 
 
-def test_memo_is_bounded_and_forgets_the_oldest_first() -> None:
-    small = BlockMemo(max_bytes=24)
-    for key in ("a", "b", "c"):
-        small.get(key, lambda: np.zeros(8, np.uint8))
-    small.get("a", lambda: np.ones(8, np.uint8))
-    small.get("d", lambda: np.zeros(8, np.uint8))
-    assert small.n_bytes == 24
-    assert small.get("a", lambda: np.ones(8, np.uint8)).sum() == 0
-    assert small.get("b", lambda: np.ones(8, np.uint8)).sum() == 8
-
-
-def test_memo_hands_out_but_does_not_keep_what_is_too_large() -> None:
-    small = BlockMemo(max_bytes=4)
-    assert small.get("a", lambda: np.zeros(8, np.uint8)).nbytes == 8
-    assert small.n_bytes == 0
-
-
-def test_memo_shrinks() -> None:
-    some = BlockMemo(max_bytes=100)
-    for key in range(10):
-        some.get(key, lambda: np.zeros(10, np.uint8))
-    some.set_size(35)
-    assert some.n_bytes == 30
-    some.clear()
-    assert some.n_bytes == 0
-
-
-def test_two_threads_compute_a_block_once() -> None:
-    begun, go_on = threading.Event(), threading.Event()
-    computed: list[int] = []
-
-    def compute() -> np.ndarray[Any, Any]:
-        computed.append(1)
-        begun.set()
-        assert go_on.wait(10)
-        return np.zeros(3)
-
-    results: list[np.ndarray[Any, Any]] = []
-    threads = [
-        threading.Thread(target=lambda: results.append(memo.get("shared", compute)))
-        for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    assert begun.wait(10)
-    go_on.set()
-    for thread in threads:
-        thread.join(10)
-    assert len(computed) == 1
-    assert all(result is results[0] for result in results)
-
-
-def test_a_failure_is_not_kept() -> None:
-    def fail() -> np.ndarray[Any, Any]:
-        raise RuntimeError("no such file")
-
-    with pytest.raises(RuntimeError):
-        memo.get("failing", fail)
-    assert memo.get("failing", lambda: np.ones(2)).sum() == 2
+def test_how_much_the_memo_holds_can_be_set() -> None:
+    _source().read((slice(None),) * 3)
+    assert memo.n_bytes == WHOLE.nbytes
+    try:
+        set_memo_size(WHOLE[:3, :4].nbytes)
+        assert memo.n_bytes <= WHOLE[:3, :4].nbytes
+    finally:
+        set_memo_size(512 * 2**20)

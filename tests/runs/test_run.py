@@ -203,6 +203,119 @@ def test_the_defect_of_0_3_5_is_repaired(stores: Path, copy_run: Callable[..., P
     assert any("stored this array's offset in voxels" in note for note in repaired.notes)
 
 
+@pytest.fixture
+def open_with_units(
+    copy_run: Callable[..., Path], stores: Path, tmp_path: Path
+) -> Callable[..., Run]:
+    """Open a run whose data name units; DaCapo drops them from what it writes."""
+    folder, data = copy_run("main", "dist_aniso"), tmp_path / "data"
+
+    def open_it(**units: str) -> Run:
+        for name in ("aniso_train.zarr", "aniso_val.zarr"):
+            shutil.copytree(stores / "data" / name, data / name)
+            for array in ("raw", "labels"):
+                attributes = data / name / array / ".zattrs"
+                content = json.loads(attributes.read_text()) | {"units": [units.get(array, "")] * 3}
+                attributes.write_text(json.dumps(content))
+        return open_store(folder, path_map={CLUSTER: str(data)}).run("dist_aniso")
+
+    return open_it
+
+
+@pytest.mark.parametrize("units", [{"raw": "um", "labels": "um"}, {"raw": "um"}, {"labels": "um"}])
+def test_all_of_a_dataset_is_in_the_unit_of_its_data(
+    open_with_units: Callable[..., Run], stores: Path, units: dict[str, str]
+) -> None:
+    run = open_with_units(**units)
+    dataset = run.dataset("aniso_val")
+    volumes = [*run.volumes(), *run.outputs(dataset, 20).values(), dataset.copy("gt")]
+    assert len(volumes) > 5
+    raw = _attributes(stores / "data" / "aniso_val.zarr" / "raw")["offset"]
+    for volume in volumes:
+        assert volume.voxel_size == (40_000, 4_000, 4_000)
+        stored = raw if volume.role == "raw" else (1200, 800, 440)
+        assert volume.offset == tuple(1000 * value for value in stored)
+        assert not any("unit" in note for note in volume.notes)
+    assert run.dataset("aniso_train").raw.voxel_size == (40_000, 4_000, 4_000)
+    assert run.input_voxel_size == (40_000, 4_000, 4_000)
+
+
+def test_units_that_contradict_each_other_are_said(open_with_units: Callable[..., Run]) -> None:
+    dataset = open_with_units(raw="um", labels="nm").dataset("aniso_val")
+    assert dataset.gt.voxel_size == dataset.raw.voxel_size == (40_000, 4_000, 4_000)
+    assert "another unit" in dataset.gt.notes[-1]
+    assert not dataset.raw.notes
+
+
+def test_copies_are_in_the_unit_that_the_run_is_trained_on(
+    open_with_units: Callable[..., Run], tmp_path: Path
+) -> None:
+    run = open_with_units(raw="um", labels="um")
+    shutil.rmtree(tmp_path / "data" / "aniso_val.zarr")
+    for volume in run.volumes():
+        assert volume.voxel_size == (40_000, 4_000, 4_000)
+    assert "copy" in run.dataset("aniso_val").raw.notes[-1]
+
+
+@pytest.mark.parametrize("case", ["heeded", "not heeded", "not heeded but used"])
+def test_ome_metadata_counts_as_it_did_for_dacapo(
+    copy_run: Callable[..., Path], stores: Path, tmp_path: Path, case: str
+) -> None:
+    folder, name = copy_run("main", "dist_aniso"), "aniso_val.zarr"
+    source = stores / "data" / name / "raw"
+    place = _attributes(source)
+    group = zarr.open_group(tmp_path / "data" / name, mode="w", zarr_format=2)
+    group.create_array("raw", data=_read(source), chunks=(16, 16, 16))
+    axes = [{"name": n, "type": "space", "unit": "nanometer"} for n in "zyx"]
+    steps = [
+        {"type": "scale", "scale": place["voxel_size"]},
+        {"type": "translation", "translation": place["offset"]},
+    ]
+    datasets = [{"path": "raw", "coordinateTransformations": steps}]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    config = folder / "configs" / "runs" / "dist_aniso.yaml"
+    if case == "heeded":
+        text = config.read_text()
+        config.write_text(text.replace("ome_metadata: false", "ome_metadata: true"))
+    copy = folder / "dist_aniso" / "validation.zarr" / "inputs" / "aniso_val" / "raw"
+    if case == "not heeded":
+        shutil.rmtree(copy)
+    options = {CLUSTER: str(tmp_path / "data")}
+    raw = open_store(folder, path_map=options).run("dist_aniso").dataset("aniso_val").raw
+    if case == "not heeded":
+        assert (raw.voxel_size, raw.offset) == ((1, 1, 1), (0, 0, 0))
+        assert any("ome_metadata: false" in note for note in raw.notes)
+        return
+    assert (list(raw.voxel_size), list(raw.offset)) == (place["voxel_size"], place["offset"])
+    at = [
+        int((o - p) / v)
+        for o, p, v in zip(
+            _attributes(copy)["offset"], place["offset"], place["voxel_size"], strict=True
+        )
+    ]
+    part = tuple(slice(a, a + n) for a, n in zip(at, _read(copy).shape, strict=True))
+    np.testing.assert_array_equal(np.asarray(raw.data)[part], _read(copy))
+
+
+def test_offsets_are_repaired_where_gt_shows_that_they_are_wrong(
+    open_with_units: Callable[..., Run],
+) -> None:
+    """Of what wrote an array its attributes tell less than the place of gt."""
+    run = open_with_units(raw="um", labels="um")
+    folder = run.store.options.runs_base_dir / "dist_aniso" / "validation.zarr" / "20"
+    path = folder / "ds_aniso_val" / "prediction" / ".zattrs"
+    content = json.loads(path.read_text())
+    expected = (1_200_000, 800_000, 440_000)
+    # As 0.3.5 names things, but with the offset in its right place; as main names them, but not.
+    right = {key: value for key, value in content.items() if key != "types"}
+    for attributes in (right, content | {"offset": [30, 200, 110]}):
+        path.write_text(json.dumps(attributes))
+        prediction = run.prediction("aniso_val", 20)
+        assert prediction is not None
+        assert prediction.offset == expected
+    assert "(30, 200, 110)" in prediction.notes[-1]
+
+
 def test_missing_originals_name_what_to_map(open_real: Callable[..., Store]) -> None:
     dataset = open_real("main", mapped=False).run("never_trained").dataset("iso0_val_a")
     with pytest.raises(ArrayNotFoundError, match=r"iso0_val_a\.zarr/raw.*path map"):

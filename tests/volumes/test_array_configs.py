@@ -178,6 +178,15 @@ def test_crop(raw, numbers):
         volume_from_config(config("CropArrayConfig", source_array_config=raw, roi=((0, 0), (9, 9))))
 
 
+def test_rois_are_in_the_unit_of_the_data(tmp_path, write_zarr, numbers):
+    place = PLACE | {"units": ["um", "um", "nm"]}
+    source = of_zarr(write_zarr(tmp_path / "a.zarr/um", numbers, attributes=place))
+    roi = ((1280, 804, 448), (120, 40, 20))
+    volume = volume_from_config(config("CropArrayConfig", source_array_config=source, roi=roi))
+    np.testing.assert_array_equal(values(volume), numbers[2:5, 1:11, 2:7])
+    assert volume.roi == ((1_280_000, 804_000, 448), (120_000, 40_000, 20))
+
+
 def test_downsampled(raw, numbers):
     volume = volume_from_config(
         config("ResampledArrayConfig", source_array_config=raw, downsample=(1, 2, 3), upsample=None)
@@ -325,6 +334,15 @@ def test_tiff(tmp_path, numbers):
     )  # fmt: skip
     np.testing.assert_array_equal(values(volume), numbers)
     assert (volume.offset, volume.voxel_size) == ((0.0, 8.0, 16.0), (40.0, 4.0, 4.0))
+
+
+def test_units_of_a_tiff_are_those_of_its_config(tmp_path, numbers):
+    tifffile.imwrite(tmp_path / "a.tif", numbers)
+    volume = volume_from_config(
+        config("TiffArrayConfig", file_name=str(tmp_path / "a.tif"), offset=(0, 8, 16),
+               voxel_size=(40, 4, 4), axis_names=["z", "y", "x"], units=["um"] * 3)
+    )  # fmt: skip
+    assert (volume.offset, volume.voxel_size) == ((0, 8e3, 16e3), (4e4, 4e3, 4e3))
 
 
 def test_dummy():

@@ -53,6 +53,12 @@ def test_0_3_0_wrote_world_offsets(tmp_path, write_zarr, numbers):
     assert repair_offset(volume) is volume
 
 
+def test_offsets_in_voxels_count_them_in_any_unit(tmp_path, write_zarr, numbers):
+    stored = {"voxel_size": [40, 4, 4], "offset": [30, 200, 110], "axis_names": ["z", "y", "x"]}
+    path = write_zarr(tmp_path / "a", numbers, attributes=stored | {"units": ["um"] * 3})
+    assert repair_offset(open_volume(path)).offset == (1_200_000, 800_000, 440_000)
+
+
 def test_the_reference_decides(tmp_path, write_zarr, numbers):
     attributes = {
         "voxel_size": [8] * 3,

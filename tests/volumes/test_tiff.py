@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
 import tifffile
 
-from napari_dacapo.errors import UnsafeFileError
+from napari_dacapo.errors import BrokenFileError, UnsafeFileError
 from napari_dacapo.volumes import open_volume
 
 OURS, OTHER = "urn:uuid:00000000-0000-0000-0000-000000000001", "urn:uuid:0-2"
@@ -103,3 +106,40 @@ def test_the_index_beside_a_file_is_not_followed(tmp_path):
     assert 77 in tifffile.imread(tmp_path / "store/a.tif")
     volume = open_volume(tmp_path / "store/a.tif")
     assert (np.asarray(volume.data) == 1).all()
+
+
+def write_strip(path, compression, content):
+    """Write a TIFF of 64 x 64 bytes in one compressed strip."""
+    tags = [(256, 4, 1, 64), (257, 4, 1, 64), (258, 3, 1, 8), (259, 3, 1, compression),
+            (262, 3, 1, 1), (273, 4, 1, 8), (277, 3, 1, 1), (278, 4, 1, 64),
+            (279, 4, 1, len(content))]  # fmt: skip
+    table = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(content)) + content + table + bytes(4))
+    return path
+
+
+ONES, ZEROS = b"\x01" * 64**2, bytes(2**26)
+
+
+@pytest.mark.parametrize(
+    ("compression", "small", "large"),
+    [
+        (8, zlib.compress(ONES), zlib.compress(ZEROS)),
+        (32946, zlib.compress(ONES), zlib.compress(ZEROS)),
+        (34925, lzma.compress(ONES), lzma.compress(ZEROS)),
+        (32773, b"\x81\x01" * 32, b"\x81\x00" * 2**15),
+        (32773, b"\x80" + (b"\x3f" + b"\x01" * 64) * 64, b"\x81\x00" * 2**15),
+    ],
+    ids=["zlib", "old zlib", "lzma", "packed runs", "packed copies"],
+)
+def test_strips_inflate_to_no_more_than_they_hold(tmp_path, compression, small, large):
+    volume = open_volume(write_strip(tmp_path / "small.tif", compression, small))
+    np.testing.assert_array_equal(np.asarray(volume.data), np.ones((64, 64), "u1"))
+    volume = open_volume(write_strip(tmp_path / "large.tif", compression, large))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BrokenFileError, match="inflate"):
+            np.asarray(volume.data)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()

@@ -8,104 +8,25 @@ it before the viewer looks.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+from napari_dacapo.volumes.recent import Recent
 
-__all__ = ["BlockMemo", "BlockwiseSource", "Region", "clear_memo", "memo", "set_memo_size"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BlockwiseSource", "Region", "clear_memo", "memo", "set_memo_size"]
 
 Region = tuple[slice, ...]
 
-_DEFAULT_BYTES = 512 * 2**20
+_DEFAULT_BYTES, _MOST_BLOCKS = 512 * 2**20, 2**16
 
 
-class BlockMemo:
-    """Finished blocks, the least recently used forgotten first.
-
-    Parameters
-    ----------
-    max_bytes : int
-        Sum of the sizes of the blocks that are kept. A block larger than
-        this is handed out but not kept.
-    """
-
-    def __init__(self, max_bytes: int = _DEFAULT_BYTES) -> None:
-        self._max_bytes = max_bytes
-        self._blocks: OrderedDict[Hashable, np.ndarray[Any, Any]] = OrderedDict()
-        self._n_bytes = 0
-        self._lock = threading.Lock()
-        self._at_work: dict[Hashable, threading.Lock] = {}
-
-    @property
-    def n_bytes(self) -> int:
-        """Size of the blocks that are kept now."""
-        return self._n_bytes
-
-    def get(
-        self, key: Hashable, compute: Callable[[], np.ndarray[Any, Any]]
-    ) -> np.ndarray[Any, Any]:
-        """Return the block of this key, computed at most once at a time.
-
-        The array is read-only: it is shared by all who ask for it.
-        """
-        with self._lock:
-            found = self._find(key)
-            if found is not None:
-                return found
-            turn = self._at_work.setdefault(key, threading.Lock())
-        with turn:
-            with self._lock:
-                found = self._find(key)
-            if found is None:
-                try:
-                    found = compute()
-                    found.setflags(write=False)
-                    self._keep(key, found)
-                finally:
-                    with self._lock:
-                        self._at_work.pop(key, None)
-        return found
-
-    def set_size(self, max_bytes: int) -> None:
-        """Change the bound; blocks beyond it are forgotten at once."""
-        with self._lock:
-            self._max_bytes = max_bytes
-            self._trim()
-
-    def clear(self) -> None:
-        """Forget all blocks."""
-        with self._lock:
-            self._blocks.clear()
-            self._n_bytes = 0
-
-    def _find(self, key: Hashable) -> np.ndarray[Any, Any] | None:
-        block = self._blocks.get(key)
-        if block is not None:
-            self._blocks.move_to_end(key)
-        return block
-
-    def _keep(self, key: Hashable, block: np.ndarray[Any, Any]) -> None:
-        with self._lock:
-            if block.nbytes > self._max_bytes or key in self._blocks:
-                return
-            self._blocks[key] = block
-            self._n_bytes += block.nbytes
-            self._trim()
-
-    def _trim(self) -> None:
-        while self._n_bytes > self._max_bytes:
-            _, block = self._blocks.popitem(last=False)
-            self._n_bytes -= block.nbytes
-
-
-memo = BlockMemo()
+memo = Recent(_DEFAULT_BYTES, _MOST_BLOCKS)
 
 
 def set_memo_size(max_bytes: int) -> None:

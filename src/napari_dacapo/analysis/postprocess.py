@@ -76,13 +76,19 @@ def segment(
     UnsupportedError
         If the task has no post-processing or the parameters are another's.
     ArrayFormatError
-        If the prediction's channels are not those of the task.
+        If the prediction's channels are not those of the task, or it has other
+        axes that are not spatial.
     """
     if roi is not None:
         from napari_dacapo.volumes import crop
 
         prediction = crop(prediction, roi)
     channel_axis = prediction.channel_axis
+    others = [name for name in prediction.axis_names if name.endswith("^") and name != "c^"]
+    if others:
+        raise ArrayFormatError(
+            f"A prediction has no axes but channels and space; this one has {', '.join(others)}."
+        )
     data = _lazy(prediction.data if channel_axis is not None else prediction.data[None])
     method = methods.method_for(
         task_config, parameters, n_channels=data.shape[0], dtype=prediction.dtype

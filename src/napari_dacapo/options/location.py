@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ TO_FIND = (
     "Give the folder that holds `configs/runs` (runs_base_dir), a run folder, "
     "or a dacapo.yaml with runs_base_dir in it."
 )
+# A path object has lost one of the slashes; a single letter is a drive of Windows.
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _RUN_PARTS = ("checkpoints", "validation.zarr", "snapshot.zarr")
 
 
@@ -36,8 +39,16 @@ def locate_store(path: str | os.PathLike[str]) -> StoreLocation:
     Raises
     ------
     StoreNotFoundError
-        If the path does not exist, or nothing above it looks like a store.
+        If the path does not exist, nothing above it looks like a store, or it
+        is an address.
     """
+    if address := _ADDRESS.match(os.fspath(path)):
+        # It may hold a password, which belongs in no message.
+        raise StoreNotFoundError(
+            f"{address[1]}://… is an address, but a store is named by a folder or an options file.",
+            todo="For MongoDB write a dacapo.yaml with mongo_db_host and mongo_db_name, and give "
+            "that file.",
+        )
     try:
         place = Path(os.path.abspath(path))
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
 from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError
@@ -120,7 +120,23 @@ class Dataset:
             it to predict where gt is.
         """
         copy = self._copies.get(role)
-        return copy if isinstance(copy, Volume) else None
+        return self.placed(copy) if isinstance(copy, Volume) else None
+
+    def placed(self, volume: Volume) -> Volume:
+        """Return an array that a validation wrote, in the place and unit of the data.
+
+        Parameters
+        ----------
+        volume : Volume
+            As its files have it; they name no unit, and DaCapo 0.3.5 writes
+            the offset in voxels.
+        """
+        from napari_dacapo.volumes import in_unit, repair_offset
+
+        # Validations cover gt: where it is says most reliably how an offset is meant.
+        gt = self._original("gt")
+        reference = in_unit(gt, self.unit).roi if isinstance(gt, Volume) else None
+        return repair_offset(in_unit(volume, self.unit), reference)
 
     def why_not(self, role: InputRole) -> str | None:
         """Return why an array cannot be had; None if it can, or if there is none to be had."""
@@ -144,6 +160,26 @@ class Dataset:
             return simple_array_config(self.config, role, self.run.store.options)
         config: ArrayConfig | None = getattr(self.config, f"{role}_config", None)
         return config
+
+    @cached_property
+    def unit(self) -> tuple[float, ...] | None:
+        """Nanometres in one of the unit of the data, for each spatial axis; None if none is named.
+
+        That of raw, or else of gt. DaCapo computes with the numbers that the
+        data have, and what it writes has no unit: all arrays of a dataset are
+        in this one. Where the data are out of reach it is the one that the
+        run is trained on.
+        """
+        originals = [self._original("raw"), self._original("gt")]
+        opened = [volume for volume in originals if isinstance(volume, Volume)]
+        others = self.run.datasplit.train[:1]
+        if not opened and others and others[0] is not self:
+            return others[0].unit
+        return next((volume.unit for volume in opened if volume.unit is not None), None)
+
+    @cached_property
+    def _originals(self) -> dict[InputRole, Volume | NapariDacapoError]:
+        return {}
 
     @cached_property
     def _opened(self) -> dict[InputRole, Volume | NapariDacapoError]:
@@ -175,22 +211,20 @@ class Dataset:
             return None
 
     def _open(self, role: InputRole) -> Volume:
-        config = self.array_config(role)
-        if config is None:
-            raise ArrayNotFoundError(f"Dataset {self.name} of run {self.run.name} has no {role}.")
-        try:
-            return self._original(role, config)
-        except NapariDacapoError as error:
-            problem = error
-        except OSError as error:
-            problem = ArrayNotFoundError(
-                f"Dataset {self.name} of run {self.run.name}: {role} cannot be read: {error}."
-            )
+        from napari_dacapo.volumes import in_unit
+
+        original = self._original(role)
+        if isinstance(original, Volume):
+            return in_unit(original, self.unit)
+        problem = original
+        if self.array_config(role) is None:
+            raise problem
         # A path map that does not count may be why the original is out of reach.
         notes = self.run.store.options.notes if isinstance(problem, ArrayNotFoundError) else ()
         # The copies are none of the mask, and only of what was validated.
         copy = self._copies.get(role)
         if isinstance(copy, Volume):
+            copy = self.placed(copy)
             is_sample = is_sample_store(str(self.run.store.options.runs_base_dir))
             return copy.with_notes(SAMPLE_NOTE if is_sample else COPY_NOTE, *notes)
         more = [] if copy is None else [f"The {_COPY} cannot be read either: {copy.message}"]
@@ -198,15 +232,38 @@ class Dataset:
         message = " ".join((problem.message, *more))
         raise type(problem)(message, todo=todo, path=problem.path) from problem
 
-    def _original(self, role: InputRole, config: ArrayConfig) -> Volume:
-        from napari_dacapo.volumes import volume_from_config
+    def _original(self, role: InputRole) -> Volume | NapariDacapoError:
+        """Open what the config describes, in its own unit; return why not where it fails."""
+        if role not in self._originals:
+            self._originals[role] = self._open_original(role)
+        return self._originals[role]
 
-        volume = volume_from_config(
-            config,
-            options=self.run.store.options,
-            identity=Identity(self.run.name, self.name, role, store=self.run.store.label),
-            kind="image" if role == "raw" else "labels",
-        )
+    def _open_original(self, role: InputRole) -> Volume | NapariDacapoError:
+        from napari_dacapo.volumes import volume_from_config
+        from napari_dacapo.volumes.levels import OME_IGNORED
+
+        whose = f"Dataset {self.name} of run {self.run.name}"
+        config = self.array_config(role)
+        if config is None:
+            return ArrayNotFoundError(f"{whose} has no {role}.")
+        try:
+            build = partial(
+                volume_from_config,
+                config,
+                options=self.run.store.options,
+                identity=Identity(self.run.name, self.name, role, store=self.run.store.label),
+                kind="image" if role == "raw" else "labels",
+            )
+            volume = build()
+            copy = self._copies.get(role) if OME_IGNORED in volume.notes else None
+            if isinstance(copy, Volume) and not _same_grid(volume, copy):
+                # What DaCapo wrote says what it saw.
+                heeded = build(ome="corner")
+                volume = heeded if _same_grid(heeded, copy) else volume
+        except NapariDacapoError as error:
+            return error
+        except OSError as error:
+            return ArrayNotFoundError(f"{whose}: {role} cannot be read: {error}.")
         return self._named(volume, role)
 
     def _named(self, volume: Volume, role: InputRole) -> Volume:
@@ -214,3 +271,13 @@ class Dataset:
         if role == "gt" and volume.channel_axis is None and task.class_names:
             return volume.with_(class_names=dict(enumerate(task.class_names)))
         return volume
+
+
+def _same_grid(volume: Volume, copy: Volume) -> bool:
+    """Tell whether voxels are of one size, in the numbers that the files have."""
+    sizes = [
+        [size / unit for size, unit in zip(v.voxel_size, v.unit or ones, strict=True)]
+        for v in (volume, copy)
+        for ones in [(1.0,) * len(v.voxel_size)]
+    ]
+    return sizes[0] == sizes[1]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_dacapo.errors import ArrayNotFoundError, NapariDacapoError, SelectionError
 from napari_dacapo.runs.best import find_best
+from napari_dacapo.runs.contents import has_content, why_not_shown
 from napari_dacapo.runs.parameters import find_parameters
 from napari_dacapo.runs.score_table import order_parameters
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from napari_dacapo.volumes import Volume
 
 __all__ = ["Selection", "select_volumes", "volumes_asked_for", "volumes_to_show"]
-
-# Reading all of a mask to find out whether it is empty must not take long.
-_MAX_READ_BYTES = 64 * 2**20
 
 
 @dataclass(slots=True)
@@ -38,6 +36,15 @@ class Selection:
 
     volumes: list[Volume] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+
+    def add(self, volume: Volume) -> bool:
+        """Add a volume, or say why no viewer could show it."""
+        reason = why_not_shown(volume)
+        if reason is None:
+            self.volumes.append(volume)
+        else:
+            self.missing.append(f"{volume.role}: {reason}")
+        return reason is None
 
 
 def select_volumes(
@@ -59,7 +66,7 @@ def select_volumes(
     for role in ("raw", "gt"):
         reason = dataset.why_not(role)
         if reason is None:
-            chosen.volumes.append(getattr(dataset, role))
+            chosen.add(getattr(dataset, role))
         else:
             chosen.missing.append(f"{role}: {reason}")
     if dataset.split == "train":
@@ -70,15 +77,15 @@ def select_volumes(
         chosen.missing.append(_why_no_validation(run, dataset.name))
         return chosen
     prediction = _prediction(run, dataset.name, iteration, chosen)
-    if prediction is not None:
-        chosen.volumes.append(prediction)
+    if prediction is not None and not chosen.add(prediction):
+        prediction = None
     if parameters is not None:
         parameters = find_parameters(run, dataset.name, iteration, parameters)
     compute = partial(_computed, run, prediction, place)
     volume = _segmentation(run, dataset.name, iteration, parameters, segmentation, compute,
                            chosen)  # fmt: skip
     if volume is not None:
-        chosen.volumes.append(volume)
+        chosen.add(volume)
     return chosen
 
 
@@ -228,7 +235,7 @@ def _segmentation(
             chosen.missing.append(
                 f"segmentation {name}: {_why_broken(run, dataset, iteration, name)}"
             )
-    if wanted is None and not any(_has_content(volume) for volume in outputs.values()):
+    if wanted is None and not any(has_content(volume) for volume in outputs.values()):
         # Thresholds of stored masks that are empty would give empty masks again.
         natural = parameters in names and run.task.kind in ("distance", "hot_distance")
         computed = compute(None if natural else parameters, None)
@@ -256,7 +263,7 @@ def _default_parameters(run: Run, dataset: str, outputs: dict[str, Volume]) -> s
     best = find_best(scores, run.task, dataset=dataset) if dataset in scores.datasets else None
     if best is not None and best.parameters in outputs:
         return best.parameters
-    with_content = (name for name, volume in outputs.items() if _has_content(volume))
+    with_content = (name for name, volume in outputs.items() if has_content(volume))
     return next(with_content, next(iter(outputs)))
 
 
@@ -298,13 +305,3 @@ def _why_broken(run: Run, dataset: str, iteration: int, parameters: str) -> str:
     except NapariDacapoError as error:
         return str(error)
     return "it was being written; look again."
-
-
-def _has_content(volume: Volume) -> bool:
-    """Return whether a mask shows anything; a large one with chunks is taken to."""
-    from napari_dacapo.volumes import is_empty
-
-    empty = is_empty(volume)
-    if empty is None and volume.data.nbytes <= _MAX_READ_BYTES:
-        empty = is_empty(volume, read=True)
-    return not empty

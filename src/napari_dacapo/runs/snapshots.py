@@ -79,7 +79,7 @@ def open_snapshot(run: Run, iteration: int) -> list[Volume]:
 
 
 def _open(run: Run, container: Path, role: Role, iteration: int) -> Volume | None:
-    from napari_dacapo.volumes import is_empty, open_volume
+    from napari_dacapo.volumes import in_unit, is_empty, open_volume
 
     identity = Identity(run.name, "", role, iteration, variant="snapshot", store=run.store.label)
     own, shared = container / str(iteration) / "volumes" / role, container / "volumes" / role
@@ -101,6 +101,8 @@ def _open(run: Run, container: Path, role: Role, iteration: int) -> Volume | Non
         )
     else:
         return None
+    for dataset in run.datasplit.train[:1]:
+        volume = in_unit(volume, dataset.unit)
     kind = "labels" if role in _LABELS and volume.dtype.kind != "f" else "image"
     names = run.task.channel_names if role in ("prediction", "target") else ()
     channels = volume.shape[volume.channel_axis] if volume.channel_axis is not None else 0

@@ -37,8 +37,8 @@ def input_copies(run: Run, dataset: str) -> dict[str, Volume | NapariDacapoError
     Returns
     -------
     dict of str to Volume or NapariDacapoError
-        "raw" and "gt" as far as they are there and hold anything; for one
-        that cannot be opened, why not.
+        "raw" and "gt" as far as they are there and hold anything, in the
+        place that their files name; for one that cannot be opened, why not.
     """
     from napari_dacapo.volumes import is_empty
 
@@ -96,7 +96,7 @@ def open_prediction(run: Run, dataset: str, iteration: int) -> Volume:
             path=path,
         )
     identity = Identity(run.name, dataset, "prediction", iteration, store=run.store.label)
-    volume = _open(run, path, identity).with_(kind="image")
+    volume = _placed(run, _open(run, path, identity)).with_(kind="image")
     names = run.task.channel_names
     if volume.channel_axis is None or len(names) != volume.shape[volume.channel_axis]:
         names = ()
@@ -144,7 +144,8 @@ def open_output(run: Run, dataset: str, iteration: int, parameters: str) -> Volu
     identity = Identity(
         run.name, dataset, "segmentation", iteration, parameters, "stored", run.store.label
     )
-    volume = _open(run, path, identity).with_(kind="labels", value_range=None)
+    volume = _placed(run, _open(run, path, identity))
+    volume = volume.with_(kind="labels", value_range=None)
     channels = volume.shape[volume.channel_axis] if volume.channel_axis is not None else 0
     names = run.task.channel_names
     volume = volume.with_(
@@ -158,7 +159,15 @@ def open_output(run: Run, dataset: str, iteration: int, parameters: str) -> Volu
 
 
 def _open(run: Run, path: Path, identity: Identity) -> Volume:
-    from napari_dacapo.volumes import open_volume, repair_offset
+    from napari_dacapo.volumes import open_volume
 
-    roots = run.store.options.roots
-    return repair_offset(open_volume(path, identity=identity, roots=roots))
+    return open_volume(path, identity=identity, roots=run.store.options.roots)
+
+
+def _placed(run: Run, volume: Volume) -> Volume:
+    from napari_dacapo.volumes import repair_offset
+
+    for dataset in run.datasplit.validate:
+        if dataset.name == volume.identity.dataset:
+            return dataset.placed(volume)
+    return repair_offset(volume)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_dacapo.volumes.offsets import repair_offset
     from napari_dacapo.volumes.opening import open_volume
     from napari_dacapo.volumes.pyramids import with_pyramid
+    from napari_dacapo.volumes.units import in_unit
 
 __all__ = [
     "ArraySource",
@@ -32,6 +33,7 @@ __all__ = [
     "Volume",
     "cache_size",
     "crop",
+    "in_unit",
     "is_empty",
     "open_volume",
     "repair_offset",
@@ -54,5 +56,6 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "offsets": ["repair_offset"],
         "opening": ["open_volume"],
         "pyramids": ["with_pyramid"],
+        "units": ["in_unit"],
     },
 )

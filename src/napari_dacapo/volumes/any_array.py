@@ -180,8 +180,8 @@ def _wrapped(said: _Said, identity: Identity, given: _Given) -> Volume:
     order = tuple(sorted(range(len(axes)), key=lambda axis: not axes[axis].endswith("^")))
     data = _lazy(said.data, name, order)
     of_given = factors_of(given.units, n_spatial, name)
-    of_said, notes = in_nanometres(said.units, n_spatial)
-    of_said = of_given if said.units is None else of_said
+    unit, notes = in_nanometres(said.units, n_spatial)
+    of_said = of_given if said.units is None else unit or (1.0,) * n_spatial
     lengths = times(
         voxel_size_of(1.0 if sizes is None else sizes, n_spatial, name),
         of_said if given.voxel_size is None else of_given,

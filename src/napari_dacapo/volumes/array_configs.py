@@ -16,6 +16,7 @@ from napari_dacapo.errors import ArrayFormatError, UnsupportedError
 from napari_dacapo.store.configs import arrays as configs
 from napari_dacapo.store.paths import reachable
 from napari_dacapo.volumes import composing
+from napari_dacapo.volumes.coordinates import in_nanometres
 from napari_dacapo.volumes.functions import Affine, AsType, Greater, IsIn, IsNot, Maximum, Sum
 from napari_dacapo.volumes.geometry import crop
 from napari_dacapo.volumes.grids import Grid
@@ -25,6 +26,7 @@ from napari_dacapo.volumes.opening import open_volume, value_range
 from napari_dacapo.volumes.pyramids import with_pyramid
 from napari_dacapo.volumes.resampling import DownsampleView, InterpolateView
 from napari_dacapo.volumes.sources import ConstantSource
+from napari_dacapo.volumes.units import in_unit
 from napari_dacapo.volumes.views import MapView, View
 from napari_dacapo.volumes.volume import Identity, Kind, Volume
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_dacapo.options import Options
+    from napari_dacapo.volumes.levels import OmeUse
 
 __all__ = ["volume_from_config"]
 
@@ -45,6 +48,7 @@ def volume_from_config(
     options: Options | None = None,
     identity: Identity | None = None,
     kind: Kind | None = None,
+    ome: OmeUse | None = None,
 ) -> Volume:
     """Open what an array config describes; only metadata is read.
 
@@ -58,6 +62,10 @@ def volume_from_config(
         What the volume shows; a raw of no run if not given.
     kind : {"image", "labels"}, optional
         How to look at it; from the kind of config, role and dtype if not given.
+    ome : {"centre", "corner", "ignored"}, optional
+        What to make of OME metadata, see
+        :func:`~napari_dacapo.volumes.open_volume`; as the configs say if not
+        given.
 
     Returns
     -------
@@ -74,7 +82,7 @@ def volume_from_config(
         If the kind is unknown, or not supported by DaCapo either.
     """
     identity = identity or Identity(run="", dataset=config.name, role="raw")
-    volume = _Builder(options, identity).build(config)
+    volume = _Builder(options, identity, ome).build(config)
     if kind is not None and kind != volume.kind:
         # Virtual levels are made anew below: labels are merged in another way than images.
         levels = tuple(level for level in volume.levels if level.source is not None)
@@ -85,8 +93,10 @@ def volume_from_config(
 class _Builder:
     """Builds a volume from a config; knows what a config and its sources have in common."""
 
-    def __init__(self, options: Options | None, identity: Identity, depth: int = 0) -> None:
-        self.options, self.identity, self.depth = options, identity, depth
+    def __init__(
+        self, options: Options | None, identity: Identity, ome: OmeUse | None, depth: int = 0
+    ) -> None:
+        self.options, self.identity, self.ome, self.depth = options, identity, ome, depth
 
     def build(self, config: Any) -> Volume:
         """Build the volume of a config of any kind."""
@@ -99,7 +109,7 @@ class _Builder:
             )
         if self.depth >= _MAX_DEPTH:
             raise ArrayFormatError("The array config is nested too deeply.")
-        return build(_Builder(self.options, self.identity, self.depth + 1), config)
+        return build(_Builder(self.options, self.identity, self.ome, self.depth + 1), config)
 
     def open(self, file_name: str, dataset: str | None, **known: Any) -> Volume:
         """Open an array where the path map says it is, if it may be read."""
@@ -110,17 +120,20 @@ class _Builder:
 
 
 def _zarr(builder: _Builder, config: configs.ZarrArrayConfig) -> Volume:
-    return builder.open(config.file_name, config.dataset)
+    ome: OmeUse = "corner" if config.ome_metadata else "ignored"
+    return builder.open(config.file_name, config.dataset, ome=builder.ome or ome)
 
 
 def _tiff(builder: _Builder, config: configs.TiffArrayConfig) -> Volume:
-    return builder.open(
+    volume = builder.open(
         config.file_name,
         None,
         voxel_size=config.voxel_size,
         offset=config.offset,
         axis_names=config.axis_names,
     )
+    unit, notes = in_nanometres(config.units, len(volume.voxel_size))
+    return in_unit(volume, unit).with_notes(*notes)
 
 
 def _intensities(builder: _Builder, config: configs.IntensitiesArrayConfig) -> Volume:
@@ -199,7 +212,12 @@ def _crop(builder: _Builder, config: configs.CropArrayConfig) -> Volume:
     source = builder.build(config.source_array_config)
     if len(offset) != len(source.voxel_size) or len(size) != len(source.voxel_size):
         raise ArrayFormatError(f"The roi {config.roi} does not fit {source.spatial_axes}.")
-    return crop(source, (tuple(map(float, offset)), tuple(map(float, size))))
+    # A roi is in the numbers of the data, whatever their unit is.
+    unit = source.unit or (1.0,) * len(offset)
+    begin, extent = (
+        tuple(value * u for value, u in zip(values, unit, strict=True)) for values in (offset, size)
+    )
+    return crop(source, (begin, extent))
 
 
 def _resampled(builder: _Builder, config: configs.ResampledArrayConfig) -> Volume:

@@ -27,10 +27,12 @@ from napari_dacapo.volumes.blosc_headers import claimed_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["bounded_array"]
+__all__ = ["bounded_array", "check_inflated"]
 
 # Checksums, the lists of shards and the like take more than the elements alone.
 _MORE_BYTES = 2**16
+# What the decoder may take for its dictionary; the strongest preset makes one of 64 MiB.
+_LZMA_MEMORY = 2**28
 _DTYPES = ("dtype", "astype", "encode_dtype", "decode_dtype")
 
 
@@ -57,6 +59,28 @@ def bounded_array(array: Any) -> Any:
         metadata = replace(old, codecs=tuple(_bounded_v3(c, limit, itemsize) for c in codecs))
         settings = None
     return zarr.Array(zarr.AsyncArray(metadata, array.store_path, settings))
+
+
+def check_inflated(codec: str, content: bytes, n_bytes: int) -> None:
+    """Refuse bytes that would inflate to more than there is room for.
+
+    Parameters
+    ----------
+    codec : str
+        As :mod:`numcodecs` names it; others are not looked at.
+    content : bytes
+        What is to be decoded.
+    n_bytes : int
+        Size of the elements that it should hold.
+
+    Raises
+    ------
+    ValueError
+        If it is larger, or torn.
+    """
+    decode = _DECODERS.get(codec)
+    if decode is not None:
+        decode(content, {"format": lzma.FORMAT_AUTO}, _limit((n_bytes,), 1))
 
 
 def _limit(shape: tuple[int, ...], itemsize: int) -> int:
@@ -146,8 +170,10 @@ def _bz2(content: bytes, config: Mapping[str, Any], limit: int) -> bytes:
 
 def _lzma(content: bytes, config: Mapping[str, Any], limit: int) -> bytes:
     form = config.get("format", lzma.FORMAT_XZ)
-    filters = config.get("filters") if form == lzma.FORMAT_RAW else None
-    return _inflate(content, lambda: lzma.LZMADecompressor(form, filters=filters), limit)
+    if form == lzma.FORMAT_RAW:
+        filters = config.get("filters")
+        return _inflate(content, lambda: lzma.LZMADecompressor(form, filters=filters), limit)
+    return _inflate(content, lambda: lzma.LZMADecompressor(form, _LZMA_MEMORY), limit)
 
 
 def _inflate(content: bytes, make: Callable[[], Any], limit: int) -> bytes:
@@ -188,6 +214,18 @@ def _zstd(content: bytes, config: Mapping[str, Any], limit: int) -> None:
     _check(claimed + (256 if size_bytes == 2 else 0), limit)
 
 
+def _packbits(content: bytes, config: Mapping[str, Any], limit: int) -> None:
+    """Add up the runs of bytes: TIFF's own codec (TIFF 6.0, section 9)."""
+    place = size = 0
+    while place < len(content):
+        first = content[place]
+        if first < 128:
+            size, place = size + first + 1, place + first + 2
+        else:
+            size, place = size + (257 - first) % 129, place + (1 if first == 128 else 2)
+    _check(size, limit)
+
+
 def _check(claimed: int, limit: int) -> None:
     if claimed > limit:
         raise _too_large(limit)
@@ -203,6 +241,7 @@ _DECODERS: dict[str, Callable[[bytes, Mapping[str, Any], int], bytes | None]] = 
     "gzip": _zlib,
     "lz4": _lz4,
     "lzma": _lzma,
+    "tiff_packbits": _packbits,
     "zlib": _zlib,
     "zstd": _zstd,
 }

@@ -49,12 +49,16 @@ _SMALLEST, _LARGEST = 1e-9, 1e18
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Axis names, and voxel size and offset (corner) over the spatial axes in nanometres."""
+    """Axis names, and voxel size and offset (corner) over the spatial axes in nanometres.
+
+    ``unit`` is the length of the unit that they are written in; None if none is named.
+    """
 
     axis_names: tuple[str, ...]
     voxel_size: tuple[float, ...]
     offset: tuple[float, ...]
     notes: tuple[str, ...] = ()
+    unit: tuple[float, ...] | None = None
 
 
 def from_attributes(
@@ -100,13 +104,15 @@ def from_attributes(
     names = tuple(names)
     n_spatial = sum(not name.endswith("^") for name in names)
     size, corner = _fit(size, n_spatial, 1.0), _fit(corner, n_spatial, 0.0)
-    factors, notes = in_nanometres(units, n_spatial)
+    unit, notes = in_nanometres(units, n_spatial)
+    factors = unit or (1.0,) * n_spatial
     known_size, known_offset = voxel_size is not None, offset is not None
     return Coordinates(
         axis_names=names,
         voxel_size=checked_size(size if known_size else _times(size, factors), where),
         offset=corner if known_offset else _times(corner, factors),
         notes=() if known_size and known_offset else notes,
+        unit=None if known_size or known_offset else unit,
     )
 
 
@@ -167,22 +173,24 @@ def _default_names(ndim: int, n_values: int) -> list[str]:
     return [f"d{i}^" for i in range(n_other - 1)] + ["c^"] * min(1, n_other) + spatial
 
 
-def in_nanometres(units: Any, n: int) -> tuple[tuple[float, ...], tuple[str, ...]]:
+def in_nanometres(units: Any, n: int) -> tuple[tuple[float, ...] | None, tuple[str, ...]]:
     """Return the factors that turn units into nanometres, and what has to be said of them.
 
-    No unit means nanometres: DaCapo 0.3.5 and main write none.
+    None if no unit is named, which means nanometres: DaCapo 0.3.5 and main write none.
     """
     if isinstance(units, str):
         units = [units] * n
     if not isinstance(units, list | tuple):
-        return (1.0,) * n, ()
-    factors, notes = [], []
+        return None, ()
+    factors, notes, named = [], [], False
     for unit in list(units)[-n:]:
         name = re.sub(r"^[\d.\seE+-]+(?=\D)", "", str(unit or "")).strip().lower()
         if name not in _NANOMETRES and name not in _NO_UNIT:
             notes.append(f"Unit {str(unit)!r:.40} is not known and was taken as nanometre.")
         factors.append(_NANOMETRES.get(name, 1.0))
-    return (*[1.0] * (n - len(factors)), *factors), tuple(dict.fromkeys(notes))
+        named = named or name in _NANOMETRES
+    said = tuple(dict.fromkeys(notes))
+    return ((*[1.0] * (n - len(factors)), *factors) if named else None), said
 
 
 def numbers(value: Any, name: str, where: str) -> tuple[float, ...] | None:

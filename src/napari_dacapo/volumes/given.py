@@ -95,7 +95,7 @@ def factors_of(units: Any, n_spatial: int, name: str) -> Lengths:
             f'{name}: units {units!r:.100} are not known. There is "nm", "um", "mm", "m" and '
             '"angstrom".'
         )
-    return factors
+    return factors or (1.0,) * n_spatial
 
 
 def times(values: Lengths, factors: Lengths) -> Lengths:

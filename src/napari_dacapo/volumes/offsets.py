@@ -48,16 +48,18 @@ def repair_offset(volume: Volume, reference: Roi | None = None) -> Volume:
         its levels') moved and a note that says so.
     """
     stored = volume.offset
-    repaired = tuple(o * v for o, v in zip(stored, volume.voxel_size, strict=True))
+    unit = volume.unit or (1.0,) * len(stored)
+    numbers = tuple(o / u for o, u in zip(stored, unit, strict=True))
+    repaired = tuple(number * v for number, v in zip(numbers, volume.voxel_size, strict=True))
     if repaired == stored:
         return volume
-    if reference is not None:
+    if reference is not None and len(reference[0]) == len(stored):
         wrong = _nearer((repaired, volume.roi[1]), (stored, volume.roi[1]), reference)
     else:
         wrong = _written_by_0_3_5(volume)
     if not wrong:
         return volume
-    note = _NOTE.format(stored=_text(stored), repaired=_text(repaired))
+    note = _NOTE.format(stored=_text(numbers), repaired=_text(repaired))
     levels = tuple(
         replace(
             level,

@@ -1,4 +1,4 @@
-"""OME-Zarr (0.4 and 0.5): multiscale levels and where they lie.
+"""OME-Zarr (0.4 and 0.5) and its forerunner in N5: multiscale levels and where they lie.
 
 OME-Zarr puts voxel *centres* at ``translation``; here an offset is the
 *corner* of the first voxel, half a voxel before.
@@ -74,12 +74,23 @@ def multiscale_levels(group: GroupMetadata) -> list[OmeLevel]:
             *_list(dataset.get("coordinateTransformations")),
             *_list(image.get("coordinateTransformations")),
         ]
-        if not names:
+        here, measures = names, units
+        transform = dataset.get("transform")
+        if not transformations and isinstance(transform, dict):
+            # As N5 writes it, one for each scale with axes and units of its own.
+            transformations = [
+                {"type": "scale", "scale": transform.get("scale")},
+                {"type": "translation", "translation": transform.get("translate")},
+            ]
+            transformations = [t for t in transformations if None not in t.values()]
+            here, measures = _axes(transform.get("axes"))
+            said = [str(unit) for unit in _list(transform.get("units"))]
+            measures = said if len(said) == len(here) else measures
+        if not here:
             n = max((len(_list(t.get("scale"))) for t in transformations), default=3)
-            names, units = fit_names((), n), [""] * n
-        levels.append(
-            OmeLevel(dataset["path"], _coordinates(group.path, names, units, transformations))
-        )
+            here, measures = fit_names((), n), [""] * n
+        coordinates = _coordinates(group.path, here, measures, transformations)
+        levels.append(OmeLevel(dataset["path"], coordinates))
     return levels
 
 
@@ -115,11 +126,12 @@ def _coordinates(
         else:
             translation = [t + v for t, v in zip(translation, values, strict=True)]
     spatial = [i for i, name in enumerate(names) if not name.endswith("^")]
-    factors, notes = in_nanometres([units[i] for i in spatial], len(spatial))
-    pairs = list(zip(spatial, factors, strict=True))
+    unit, notes = in_nanometres([units[i] for i in spatial], len(spatial))
+    pairs = list(zip(spatial, unit or (1.0,) * len(spatial), strict=True))
     return Coordinates(
         axis_names=names,
         voxel_size=checked_size(tuple(scale[i] * f for i, f in pairs), str(where)),
         offset=tuple((translation[i] - scale[i] / 2) * f for i, f in pairs),
         notes=notes,
+        unit=unit,
     )

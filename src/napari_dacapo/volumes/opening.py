@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_dacapo.errors import ArrayFormatError, ArrayNotFoundError
+from napari_dacapo.errors import NapariDacapoError
 from napari_dacapo.store.paths import Roots
-from napari_dacapo.volumes.coordinates import Coordinates, from_attributes
 from napari_dacapo.volumes.elements import open_elements
+from napari_dacapo.volumes.levels import find_levels
 from napari_dacapo.volumes.limits import check_channels
-from napari_dacapo.volumes.metadata import ArrayMetadata, GroupMetadata, read_metadata
-from napari_dacapo.volumes.ome import multiscale_levels
 from napari_dacapo.volumes.pyramids import with_pyramid
 from napari_dacapo.volumes.revision import revision_of
 from napari_dacapo.volumes.volume import ArraySource, Identity, Kind, Level, Volume
@@ -23,11 +22,14 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from napari_dacapo.volumes.coordinates import Coordinates
+    from napari_dacapo.volumes.levels import OmeUse
+    from napari_dacapo.volumes.metadata import ArrayMetadata
+
 __all__ = ["default_kind", "open_volume", "value_range"]
 
 _LABEL_ROLES = frozenset({"gt", "mask", "segmentation"})
 _LABEL_TYPES = frozenset({"bool", "int32", "int64", "uint32", "uint64"})
-_SEARCHED_FOLDERS = 200
 
 
 def open_volume(
@@ -40,6 +42,7 @@ def open_volume(
     offset: Sequence[float] | None = None,
     axis_names: Sequence[str] | None = None,
     roots: Iterable[Path] = (),
+    ome: OmeUse = "centre",
 ) -> Volume:
     """Open an array on disk as a lazy volume; only metadata is read.
 
@@ -60,12 +63,17 @@ def open_volume(
         One per axis; names of non-spatial axes end in ``^``.
     roots : iterable of Path, optional
         Folders besides the container into which links in it may lead.
+    ome : {"centre", "corner", "ignored"}
+        What the translations of an OME-Zarr image stand for, if the array has
+        no attributes of its own: the centre of the first voxel, as the
+        standard has it; its corner, as DaCapo takes it if an array config has
+        ``ome_metadata``; nothing, as DaCapo takes it otherwise.
 
     Returns
     -------
     Volume
-        With its stored coarser levels, if the path is an OME-Zarr image or
-        one of its scales; with virtual ones, if it has none but is large
+        With its stored coarser levels, if the path is a multiscale image
+        (OME-Zarr, N5) or one of its scales; with virtual ones, if it has none but is large
         (see :func:`~napari_dacapo.volumes.with_pyramid`).
 
     Raises
@@ -99,23 +107,21 @@ def open_volume(
             axis_names=axis_names,
         )
         return with_pyramid(tiff)
-    (array, coordinates), *coarser = _levels(folder, inside)
-    if coordinates is None or any(v is not None for v in (voxel_size, offset, axis_names)):
-        coordinates, coarser = (
-            from_attributes(array, voxel_size=voxel_size, offset=offset, axis_names=axis_names),
-            [],
-        )
-    identity = identity or Identity(run="", dataset=folder.name, role="raw")
-    volume = _place(array, coordinates, inside, identity, kind)
-    levels = [_place(level, at, inside, identity, kind) for level, at in coarser if at is not None]
-    volume = volume.with_(
-        levels=tuple(
-            Level(level.data, level.voxel_size, level.offset, level.source)
-            for level in levels
-            if level.axis_names == volume.axis_names
-        )
+    # A config opens what it may; a user names an array and means the image around it.
+    siblings = inside if inside.folders[1:] else Roots([container, folder.parent])
+    finest, *coarser = find_levels(
+        folder, inside, siblings, ome, voxel_size=voxel_size, offset=offset, axis_names=axis_names
     )
-    return with_pyramid(volume)
+    identity = identity or Identity(run="", dataset=folder.name, role="raw")
+    volume = _place(finest.array, finest.at, inside, identity, kind)
+    levels = []
+    for found in coarser:
+        # Without one of them the array can still be shown.
+        with suppress(NapariDacapoError):
+            level = _place(found.array, found.at, inside, identity, kind)
+            if level.axis_names == volume.axis_names:
+                levels.append(Level(level.data, level.voxel_size, level.offset, level.source))
+    return with_pyramid(volume.with_(levels=tuple(levels)))
 
 
 def default_kind(dtype: np.dtype[Any], identity: Identity | None) -> Kind:
@@ -131,55 +137,6 @@ def value_range(dtype: np.dtype[Any], kind: Kind) -> tuple[float, float] | None:
     """Return the range that a dtype suggests for images; None if it suggests none."""
     ranges = {"bool": (0.0, 1.0), "uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
     return None if kind == "labels" else ranges.get(dtype.name)
-
-
-_Found = list[tuple[ArrayMetadata, Coordinates | None]]
-
-
-def _levels(folder: Path, roots: Roots) -> _Found:
-    """Find the array that a path means, and its coarser levels after it."""
-    found = read_metadata(folder, Roots([folder, *roots.folders]))
-    if found is None:
-        raise ArrayNotFoundError(
-            f"{folder} does not exist.",
-            todo="If it lies elsewhere on this machine, add the place to the path map.",
-            path=folder,
-        )
-    if isinstance(found, GroupMetadata):
-        if levels := _image_levels(found, roots):
-            return levels
-        names = ", ".join(_arrays_below(folder))
-        raise ArrayNotFoundError(
-            f"{folder} is no array." if not names else f"{folder} is no array but holds some.",
-            todo=f"Name one of: {names}." if names else "",
-            path=folder,
-        )
-    if not found.attributes.keys() & {"voxel_size", "resolution", "pixelResolution"}:
-        roots = Roots([folder.parent, *roots.folders])
-        parent = read_metadata(folder.parent, roots)
-        levels = _image_levels(parent, roots) if isinstance(parent, GroupMetadata) else []
-        for i, (array, _) in enumerate(levels):
-            if array.path == folder:
-                return levels[i:]
-    return [(found, None)]
-
-
-def _image_levels(group: GroupMetadata, roots: Roots) -> _Found:
-    levels: _Found = []
-    for level in multiscale_levels(group):
-        array = read_metadata(roots.join(group.path, *_parts(level.path)), roots)
-        if not isinstance(array, ArrayMetadata):
-            raise ArrayNotFoundError(
-                f"{group.path / level.path} should be an array.", path=group.path
-            )
-        if len(array.shape) != len(level.coordinates.axis_names):
-            raise ArrayFormatError(
-                f"{array.path} has {len(array.shape)} axes, but its image names "
-                f"{level.coordinates.axis_names}.",
-                path=array.path,
-            )
-        levels.append((array, level.coordinates))
-    return levels
 
 
 def _place(
@@ -209,6 +166,7 @@ def _place(
         revision=revision,
         value_range=value_range(data.dtype, kind),
         notes=coordinates.notes,
+        unit=coordinates.unit,
         source=None if moved else ArraySource(array.path, array.format, roots),
     )
 
@@ -216,23 +174,3 @@ def _place(
 def _parts(dataset: str) -> list[str]:
     """Split a dataset's name; empty parts say nothing (``/raw``, ``raw/``)."""
     return [part for part in dataset.split("/") if part]
-
-
-def _arrays_below(folder: Path) -> list[str]:
-    """Return the names of some arrays in a folder, for a message."""
-    found: list[str] = []
-    queue = [folder]
-    for _ in range(_SEARCHED_FOLDERS):
-        if not queue:
-            break
-        place = queue.pop(0)
-        if any((place / name).is_file() for name in (".zarray", "zarr.json", "attributes.json")):
-            if place != folder:
-                found.append(str(place.relative_to(folder)))
-                continue
-        try:
-            with os.scandir(place) as entries:
-                queue += sorted(place / e.name for e in entries if e.is_dir(follow_symlinks=False))
-        except OSError:
-            continue
-    return found[:12]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_dacapo.errors import (
     UnsupportedError,
 )
 from napari_dacapo.volumes.array_metadata import ArrayMetadata, FileLayout
+from napari_dacapo.volumes.bounded_codecs import check_inflated
 from napari_dacapo.volumes.coordinates import from_attributes
 from napari_dacapo.volumes.lazy_array import LazyArray
 from napari_dacapo.volumes.limits import check_channels
@@ -22,7 +24,7 @@ from napari_dacapo.volumes.sources import reading
 from napari_dacapo.volumes.volume import Identity, Kind, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -31,6 +33,12 @@ __all__ = ["TiffSource", "open_tiff"]
 
 _MAX_ELEMENTS = 2**48
 _MAX_CHUNK_BYTES = 2**31
+# Numbers of compressions in TIFF files. Without imagecodecs, which stops by itself where a tile
+# ends, tifffile decodes whatever comes; it knows no others then.
+_CODECS = {
+    8: "zlib", 32946: "zlib", 50013: "zlib", 34925: "lzma", 34926: "zstd", 50000: "zstd",
+    32773: "tiff_packbits",
+}  # fmt: skip
 
 
 class TiffSource:
@@ -84,6 +92,7 @@ class _zarr_of:
                     todo="Write the image into one file.",
                     path=self.path,
                 )
+            _bound(self.file.series[0].keyframe)
             self.store = self.file.aszarr(level=0)
         except BaseException:
             self.file.close()
@@ -93,6 +102,22 @@ class _zarr_of:
     def __exit__(self, *error: object) -> None:
         self.store.close()
         self.file.close()
+
+
+def _bound(page: Any) -> None:
+    """Let a page decode no more than a tile or strip of it can hold."""
+    codec = _CODECS.get(int(page.compression))
+    if codec is None or find_spec("imagecodecs") is not None:
+        return
+    decode: Callable[..., Any] = page.decode
+    n_bytes = int(np.prod(page.chunks, dtype=object)) * page.dtype.itemsize
+
+    def bounded(content: bytes | None, *args: Any, **keywords: Any) -> Any:
+        if content is not None:
+            check_inflated(codec, content, n_bytes)
+        return decode(content, *args, **keywords)
+
+    page.decode = bounded
 
 
 def _other_files(ome: str | None, own_name: str) -> list[str]:

@@ -170,6 +170,10 @@ class Volume:
         What a viewer must say of it, e.g. that a stored mask is empty.
     source : ArraySource or None
         The array on disk whose elements these are, if any.
+    unit : tuple of float or None
+        Nanometres in one of the unit that the files name for their numbers
+        (1000 for micrometres), for each spatial axis; None if they name none.
+        DaCapo's rois are in it.
     """
 
     data: da.Array
@@ -185,6 +189,7 @@ class Volume:
     levels: tuple[Level, ...] = ()
     notes: tuple[str, ...] = ()
     source: ArraySource | None = None
+    unit: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         n_spatial = len(self.spatial_axes)

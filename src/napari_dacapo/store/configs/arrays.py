@@ -84,7 +84,7 @@ class ConcatArrayConfig(ArrayConfig):
 
 
 class CropArrayConfig(ArrayConfig):
-    """A part of an array; ``roi`` is (offset, shape) in world units (nm)."""
+    """A part of an array; ``roi`` is (offset, shape) in the unit of the data, nm as a rule."""
 
     source_array_config: Source
     roi: tuple[tuple[int, ...], tuple[int, ...]]

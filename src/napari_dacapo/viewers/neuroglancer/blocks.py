@@ -11,89 +11,29 @@ import functools
 import itertools
 import math
 import os
-import threading
-from collections import OrderedDict
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_dacapo.viewers.daemon_executor import DaemonExecutor
+from napari_dacapo.volumes.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import dask.array as da
 
-__all__ = ["BlockCache", "read_region"]
+__all__ = ["read_region"]
 
-_KEPT_BYTES = 256 * 2**20
+_KEPT_BYTES, _KEPT_BLOCKS = 256 * 2**20, 2**14
 _COMPUTING_AT_ONCE = 4
 Array = np.ndarray[Any, Any]
 
 
-class BlockCache:
-    """Computed dask blocks, the most recent ones.
-
-    Parameters
-    ----------
-    limit : int
-        Bytes to keep at most; a single block above half of it is not kept.
-    """
-
-    def __init__(self, limit: int = _KEPT_BYTES) -> None:
-        self._limit = limit
-        self._size = 0
-        self._lock = threading.Lock()
-        self._blocks: OrderedDict[tuple[Any, ...], Array] = OrderedDict()
-        self._running: dict[tuple[Any, ...], Future[Array]] = {}
-
-    def get(self, data: da.Array, index: tuple[int, ...]) -> Array:
-        """Return one block of an array, computed now or before.
-
-        Raises
-        ------
-        Exception
-            Whatever computing the block raises; the next call tries again.
-        """
-        key = (data.name, *index)
-        with self._lock:
-            if key in self._blocks:
-                self._blocks.move_to_end(key)
-                return self._blocks[key]
-            future = self._running.get(key)
-            mine = future is None
-            if future is None:
-                future = self._running[key] = Future()
-        if not mine:
-            return future.result()
-        try:
-            block = _computed(data.blocks[index])
-        except BaseException as error:
-            with self._lock:
-                del self._running[key]
-            future.set_exception(error)
-            raise
-        with self._lock:
-            del self._running[key]
-            self._keep(key, block)
-        future.set_result(block)
-        return block
-
-    def _keep(self, key: tuple[Any, ...], block: Array) -> None:
-        if block.nbytes > self._limit // 2:
-            return
-        self._blocks[key] = block
-        self._size += block.nbytes
-        while self._size > self._limit:
-            _, dropped = self._blocks.popitem(last=False)
-            self._size -= dropped.nbytes
+_CACHE = Recent(_KEPT_BYTES, _KEPT_BLOCKS)
 
 
-_CACHE = BlockCache()
-
-
-def read_region(data: da.Array, region: Sequence[slice], cache: BlockCache | None = None) -> Array:
+def read_region(data: da.Array, region: Sequence[slice], cache: Recent | None = None) -> Array:
     """Return a region of a lazy array as numpy.
 
     Parameters
@@ -103,7 +43,7 @@ def read_region(data: da.Array, region: Sequence[slice], cache: BlockCache | Non
         subclass that reads a region directly from disk is asked for it.
     region : sequence of slice
         One for each axis, with whole numbers and step 1.
-    cache : BlockCache, optional
+    cache : Recent, optional
         By default one that the process shares.
     """
     import dask.array as da
@@ -113,11 +53,16 @@ def read_region(data: da.Array, region: Sequence[slice], cache: BlockCache | Non
     cache = _CACHE if cache is None else cache
     out = np.empty([r.stop - r.start for r in region], data.dtype)
     for parts in itertools.product(*map(_overlaps, data.chunks, region)):
-        block = cache.get(data, tuple(part[0] for part in parts))
+        number = tuple(part[0] for part in parts)
+        block = cache.get((data.name, *number), functools.partial(_block, data, number))
         source = tuple(part[1] for part in parts)
         target = tuple(part[2] for part in parts)
         out[target] = block[source]
     return out
+
+
+def _block(data: da.Array, number: tuple[int, ...]) -> Array:
+    return _computed(data.blocks[number])
 
 
 def _computed(data: da.Array) -> Array:
