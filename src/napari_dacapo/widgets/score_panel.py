@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -26,6 +25,7 @@ from napari_dacapo.widgets.binding import bind, when_destroyed
 from napari_dacapo.widgets.empty_page import EmptyPage
 from napari_dacapo.widgets.labels import text_label
 from napari_dacapo.widgets.score_looks import criterion_label, describe, gaps, legend
+from napari_dacapo.widgets.scrolled import scrolled
 from napari_dacapo.widgets.worker import start_in_thread
 
 if TYPE_CHECKING:
@@ -70,12 +70,7 @@ class ScorePanel(QWidget):
         self.empty = EmptyPage(self)
         self._page = QWidget(self)
         self._stack = QStackedWidget(self)
-        area = QScrollArea(self)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(self._page)
-        self._stack.addWidget(area)
+        self._stack.addWidget(scrolled(self._page, self))
         self._stack.addWidget(self.empty)
         top = QHBoxLayout()
         top.addWidget(self.criterion, 1)

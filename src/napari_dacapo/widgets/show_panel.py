@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QPushButton,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -24,6 +23,7 @@ from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.empty_page import EmptyPage
 from napari_dacapo.widgets.iteration_chooser import IterationChooser
 from napari_dacapo.widgets.labels import text_label
+from napari_dacapo.widgets.scrolled import scrolled
 from napari_dacapo.widgets.wrapping_row import wrapping_row
 
 if TYPE_CHECKING:
@@ -94,18 +94,14 @@ class ShowPanel(QWidget):
         form.addRow("Iteration", self.iteration)
         form.addRow("Parameters", self.parameters)
         form.addRow("Open in", self.backends)
-        area = QScrollArea(page)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(self.notes)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         layout.addLayout(wrapping_row(self.open, self.side_by_side, self.close_run))
         layout.addWidget(self.keep)
-        layout.addWidget(area, 1)
-        return page
+        layout.addWidget(self.notes)
+        layout.addStretch(1)
+        return scrolled(page, self)
 
     def _refresh(self) -> None:
         facts = self._session.facts
