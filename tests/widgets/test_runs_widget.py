@@ -63,6 +63,7 @@ def test_without_a_store_the_dock_says_what_a_store_is(dock: RunsWidget) -> None
     title, text, button = dock.table.empty.texts()
     assert (title, button) == ("No store yet", "Add store…")
     assert "configs" in text
+    assert "File → Open Sample" in text
     assert not dock.table.filter.isEnabled()
     assert show_panel(dock).empty.texts()[0] == "No run selected"
 
