@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QHBoxLayout,
     QStackedWidget,
     QVBoxLayout,
@@ -22,6 +21,7 @@ from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import nearest
 from napari_dacapo.viewers.tasks import Lane
 from napari_dacapo.widgets.binding import bind, when_destroyed
+from napari_dacapo.widgets.eliding_combo import ElidingCombo
 from napari_dacapo.widgets.empty_page import EmptyPage
 from napari_dacapo.widgets.labels import text_label
 from napari_dacapo.widgets.score_looks import criterion_label, describe, gaps, legend
@@ -56,11 +56,7 @@ class ScorePanel(QWidget):
         self._stale = True
         self._chosen = ""  # criterion that the user chose
         self.plots: ScorePlots | None = None
-        self.criterion = QComboBox(self)
-        self.criterion.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.criterion.setMinimumContentsLength(8)
+        self.criterion = ElidingCombo(8, self)
         self.criterion.setAccessibleName("Criterion")
         self.log = QCheckBox("Log loss", self)
         self.log.setToolTip("Draw the loss on a logarithmic scale")

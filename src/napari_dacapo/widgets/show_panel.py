@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QPushButton,
     QStackedWidget,
@@ -20,6 +19,7 @@ from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import segmentation_choices
 from napari_dacapo.widgets.backend_switch import BackendSwitch
 from napari_dacapo.widgets.binding import bind
+from napari_dacapo.widgets.eliding_combo import ElidingCombo
 from napari_dacapo.widgets.empty_page import EmptyPage
 from napari_dacapo.widgets.iteration_chooser import IterationChooser
 from napari_dacapo.widgets.labels import text_label
@@ -160,9 +160,7 @@ class ShowPanel(QWidget):
         self.notes.setText("\n".join(lines))
 
 
-def _combo(tooltip: str, parent: QWidget) -> QComboBox:
-    combo = QComboBox(parent)
+def _combo(tooltip: str, parent: QWidget) -> ElidingCombo:
+    combo = ElidingCombo(6, parent)
     combo.setToolTip(tooltip)
-    combo.setMinimumContentsLength(6)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return combo
