@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from napari import settings
 
@@ -87,6 +89,20 @@ def test_titles_are_broken_between_what_they_say(backend, viewer, run_volumes):
     assert lines(viewer) == [
         "dist_aniso · aniso_val · iteration 20",
         "segmentation computed threshold 0.0",
+    ]
+
+
+def test_what_does_not_fit_is_said_in_fewer_words(backend, viewer, run_volumes):
+    viewer.canvas.size = (600, 500)
+    backend.show(
+        [
+            volume.with_(identity=replace(volume.identity, run="dist_anisotropic"))
+            for volume in run_volumes()
+        ]
+    )
+    assert lines(viewer) == [
+        "dist_anisotropic · aniso_val",
+        "iteration 20 · computed threshold 0.0",
     ]
 
 

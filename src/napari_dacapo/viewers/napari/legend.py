@@ -32,7 +32,7 @@ LEGEND = "napari_dacapo"
 
 _FONT_SIZE = 9
 _PIXELS_PER_CHARACTER = 8
-_PART_OF_CANVAS = 0.6
+_PART_OF_CANVAS = 0.65
 _MIN_COLUMNS = 24
 _MAX_LINES = 3
 _MAX_GROUPS = 4
@@ -88,7 +88,7 @@ def legend_text(layers: Iterable[Layer], columns: int) -> str:
     visible = [(where, group) for where, group in groups.items() if where in seen]
     lines: list[str] = []
     for (_, run, dataset), group in visible[:_MAX_GROUPS]:
-        head = _title([part for part in (run, dataset, *_facts(group)) if part], columns)
+        head = _title([part for part in (run, dataset) if part], _facts(group), columns)
         lines += head
         n_lines = _MAX_LINES - len(head) if len(visible) == 1 else 1
         lines += _most_important(_notes(group), columns, n_lines)
@@ -98,8 +98,15 @@ def legend_text(layers: Iterable[Layer], columns: int) -> str:
     return "\n".join(f"{line}   " for line in [*lines, *([""] if len(lines) > 3 else [])])
 
 
-def _title(parts: Iterable[str], columns: int) -> list[str]:
-    """Return lines that are broken between parts, so that a number stays by its word."""
+def _title(names: list[str], facts: list[str], columns: int) -> list[str]:
+    """Return lines that are broken between what they say, so that a number stays by its word."""
+    lines = _packed([*names, *facts], columns)
+    if max(map(len, lines)) > columns:
+        lines = _packed([*names, *(fact.removeprefix("segmentation ") for fact in facts)], columns)
+    return [_shortened(line, columns) for line in lines]
+
+
+def _packed(parts: list[str], columns: int) -> list[str]:
     lines: list[str] = []
     for part in parts:
         joined = f"{lines[-1]} · {part}" if lines else ""
@@ -107,7 +114,7 @@ def _title(parts: Iterable[str], columns: int) -> list[str]:
             lines[-1] = joined
         else:
             lines.append(part)
-    return [_shortened(line, columns) for line in lines]
+    return lines
 
 
 def _shortened(line: str, columns: int) -> str:
