@@ -58,6 +58,7 @@ class ScorePanel(QWidget):
         self.plots: ScorePlots | None = None
         self.criterion = ElidingCombo(8, self)
         self.criterion.setAccessibleName("Criterion")
+        self.criterion.setToolTip("Criterion of the scores above the losses; ↑ higher is better")
         self.log = QCheckBox("Log loss", self)
         self.log.setToolTip("Draw the loss on a logarithmic scale")
         self.note = text_label(self)
