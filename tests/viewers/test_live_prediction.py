@@ -331,6 +331,43 @@ class TestLooking:
         ]  # fmt: skip
         assert desk.live.state.total > 0
 
+    def runs(self, desk: Desk) -> set[str]:
+        return {layer.metadata[KEY]["run"] for layer in desk.viewer.layers}
+
+    def test_raw_that_comes_takes_the_place_of_another_run(
+        self, make_desk: Callable[[Path], Desk], stores: Path
+    ) -> None:
+        desk = make_desk(stores / "pypi-0.3.5")
+        desk.select("dist_same_iso0")
+        desk.session.show("stacked")
+        desk.viewer.scene.camera.zoom *= 2
+        zoom, center = desk.viewer.scene.camera.zoom, desk.viewer.scene.camera.center
+        desk.select("onehot_iso0")
+        desk.predict(20, validation("iso0_val_a"), "here")
+        assert self.runs(desk) == {"onehot_iso0"}
+        assert (desk.viewer.scene.camera.zoom, desk.viewer.scene.camera.center) == (zoom, center)
+        desk.select("dist_same_iso0")
+        desk.session.show("stacked")
+        assert self.runs(desk) == {"dist_same_iso0"}
+
+    def test_other_runs_are_kept_for_who_wants_to_compare(
+        self, make_desk: Callable[[Path], Desk], stores: Path
+    ) -> None:
+        desk = make_desk(stores / "pypi-0.3.5")
+        desk.session.screen.keeps_others = True
+        desk.select("dist_same_iso0")
+        desk.session.show("stacked")
+        desk.select("onehot_iso0")
+        desk.predict(20, validation("iso0_val_a"), "here")
+        assert self.runs(desk) == {"dist_same_iso0", "onehot_iso0"}
+
+    def test_side_by_side_stays_when_raw_comes(self, desk: Desk) -> None:
+        desk.session.show("side by side")
+        desk.predict(300, validation("val_east"), "here")
+        datasets = {layer.metadata[KEY]["dataset"] for layer in desk.viewer.layers}
+        assert datasets == {"val_east"}
+        assert desk.viewer.canvas.grid.enabled
+
 
 class TestAffinities:
     def test_the_watershed_comes_when_its_blocks_are_there(

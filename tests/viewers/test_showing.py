@@ -67,6 +67,14 @@ def test_what_is_stored_comes_before_what_is_computed(demo_store: Path) -> None:
     assert len(first.identities) == 4
 
 
+def test_what_matters_most_is_said_first_and_what_is_the_same_once(stores: Path) -> None:
+    run = open_store(stores / "pypi-0.3.5").run("dist_same_iso0")
+    *_, last = portions(run, Selection("dist_same_iso0", "iso0_val_a", 60), {})
+    first, second = last.notes
+    assert first.startswith("segmentation: Empty as stored")
+    assert second.startswith("raw, gt: the copy that the validation made")
+
+
 def test_stored_segmentations_need_no_second_portion(demo_store: Path) -> None:
     run = open_store(demo_store).run("cell_affinities")
     (only,) = portions(run, Selection("cell_affinities", "val_east", 450), {})

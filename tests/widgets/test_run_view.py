@@ -168,6 +168,15 @@ def test_endless_names_leave_room_and_show_their_ends(view: RunView, rows: Rows)
     assert option.textElideMode == Qt.TextElideMode.ElideMiddle
 
 
+@pytest.mark.parametrize("loss", [-1.2345e8, 1.2345e-12, 0.000123456, 12345.678])
+def test_losses_of_any_size_are_legible(view: RunView, rows: Rows, loss: float) -> None:
+    view.resize(1400, 200)
+    view.set_rows([replace(rows[2], loss=loss)])
+    place = [column.key for column in COLUMNS].index("loss")
+    needed = view.sizeHintForIndex(view.proxy.index(0, place)).width()
+    assert needed <= view.columnWidth(place)
+
+
 def test_columns_that_were_chosen_do_not_squeeze_the_names(view: RunView, rows: Rows) -> None:
     long = "dist_same_iso0_resumed_2"
     view.choose_columns([column.key for column in COLUMNS])

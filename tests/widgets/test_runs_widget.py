@@ -12,7 +12,7 @@ from napari.layers import Layer
 from napari.settings import get_plugin_settings
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QScrollArea, QWidget
 
 from napari_dacapo import preferences
 from napari_dacapo.reader import read_run
@@ -63,6 +63,7 @@ def test_without_a_store_the_dock_says_what_a_store_is(dock: RunsWidget) -> None
     title, text, button = dock.table.empty.texts()
     assert (title, button) == ("No store yet", "Add store…")
     assert "configs" in text
+    assert "File → Open Sample" in text
     assert not dock.table.filter.isEnabled()
     assert show_panel(dock).empty.texts()[0] == "No run selected"
 
@@ -566,3 +567,19 @@ def test_nothing_asks_for_more_width_than_a_narrow_dock_has(
         qtbot.waitUntil(lambda: idle(demo_dock))
         assert demo_dock.layout().minimumSize().width() <= width
         assert cut_off(panel) == []
+
+
+def test_in_a_low_dock_the_show_page_is_scrolled_and_not_squeezed(
+    qtbot: QtBot, demo_dock: RunsWidget
+) -> None:
+    select(qtbot, demo_dock, "mito_distance")
+    panel = show_panel(demo_dock)
+    panel.open.click()
+    qtbot.waitUntil(lambda: panel.close_run.isEnabled() and idle(demo_dock))
+    demo_dock.resize(280, demo_dock.minimumSizeHint().height())
+    parts = (panel.dataset, panel.iteration, panel.parameters, panel.backends, panel.open)
+    qtbot.waitUntil(lambda: all(part.height() >= part.minimumSizeHint().height() for part in parts))
+    assert panel.notes.height() >= panel.notes.heightForWidth(panel.notes.width())
+    (area,) = panel.findChildren(QScrollArea)
+    area.ensureWidgetVisible(panel.notes)
+    assert not panel.notes.visibleRegion().isEmpty()

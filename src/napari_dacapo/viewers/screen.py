@@ -11,7 +11,7 @@ from napari_dacapo.viewers.open_store import explain
 from napari_dacapo.viewers.showing import portions, stale_slots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from threading import Event
 
     from napari_dacapo.runs import Run
@@ -172,6 +172,25 @@ class Screen:
             self._leave(backend, (v for v in backend.shown() if run in (None, v.identity.run)))
         self.say()
 
+    def make_way(self, volumes: Sequence[Volume], asked: Volume) -> None:
+        """Let volumes that came otherwise take the place of other runs and datasets.
+
+        Parameters
+        ----------
+        volumes : sequence of Volume
+            What has been put on screen.
+        asked : Volume
+            The one of them that the user asked for. As with a run that is
+            opened, nothing goes if others are kept.
+        """
+        backend, new = self.backend, {volume.identity.slot for volume in volumes}
+        before = [volume for volume in backend.shown() if volume.identity.slot not in new]
+        others = self._others(before, asked.identity, is_new=True, asked=True)
+        if others:
+            self._leave(backend, others)
+            backend.arrange(self._arrangement)
+            self.changed.emit()
+
     def close(self) -> None:
         """Let go of all backends; safe to call twice."""
         while self._made:
@@ -201,19 +220,19 @@ class Screen:
             self._to_reveal = asked and (not shown or not is_new)
             self._view_from = self._view_before(portion, selection, shown) if is_new else None
             backend.remove(stale_slots(shown, portion.identities))
-            others = self._others(shown, portion, is_new=is_new, asked=asked)
+            others = self._others(shown, portion.identities[0], is_new=is_new, asked=asked)
             self._leave(backend, others)
             self._to_arrange = asked or bool(others)
         backend.show(portion.volumes, notes=portion.missing)
         return self._finish(backend) if portion.last else ""
 
     def _others(
-        self, shown: Iterable[Volume], portion: Portion, *, is_new: bool, asked: bool
+        self, shown: Iterable[Volume], new: Identity, *, is_new: bool, asked: bool
     ) -> list[Volume]:
-        """Return whose place the portion takes: of other datasets, and of other runs if asked."""
+        """Return whose place is taken: of other datasets, and of other runs if asked."""
         if self._keeps_others:
             return []
-        *run, dataset = _place(portion.identities[0])
+        *run, dataset = _place(new)
         found = []
         for volume in shown:
             identity = volume.identity

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_dacapo.runs.selection import volumes_to_show
+from napari_dacapo.viewers.notes import ordered_notes
 from napari_dacapo.volumes.in_memory import in_memory
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Portion:
     missing : tuple of str
         Why parts of the selection are not among them.
     notes : tuple of str
-        All that is to be said: missing parts and notes of the volumes.
+        All that is to be said: missing parts, then notes of the volumes, as lines.
     first, last : bool
         Where the portion stands in the row.
     pending : str
@@ -144,5 +145,5 @@ def stale_slots(shown: Iterable[Volume], wanted: Iterable[Identity]) -> list[str
 
 
 def _notes(missing: Iterable[str], volumes: Iterable[Volume]) -> tuple[str, ...]:
-    said = [f"{volume.role}: {note}" for volume in volumes for note in volume.notes]
-    return tuple(dict.fromkeys((*missing, *said)))
+    of_roles = [(volume.role, note) for volume in volumes for note in volume.notes]
+    return tuple(ordered_notes(missing, of_roles))

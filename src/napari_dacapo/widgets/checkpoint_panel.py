@@ -10,7 +10,6 @@ from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import (
     QFormLayout,
     QPushButton,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -29,6 +28,7 @@ from napari_dacapo.widgets.checkpoint_status import StatusView
 from napari_dacapo.widgets.empty_page import EmptyPage
 from napari_dacapo.widgets.iteration_chooser import IterationChooser
 from napari_dacapo.widgets.main_thread import MainThread
+from napari_dacapo.widgets.scrolled import scrolled
 from napari_dacapo.widgets.worker import start_in_thread
 from napari_dacapo.widgets.wrapping_row import wrapping_row
 
@@ -96,12 +96,7 @@ class CheckpointPanel(QWidget):
         layout.addLayout(wrapping_row(self.here, self.whole, self.compare))
         layout.addWidget(self.status)
         layout.addStretch(1)
-        area = QScrollArea(self)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(page)
-        return area
+        return scrolled(page, self)
 
     def _wire(self) -> None:
         session, live = self._session, self.live

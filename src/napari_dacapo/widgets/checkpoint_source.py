@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -22,6 +21,7 @@ from napari_dacapo.viewers.live_prediction.request import (
     parse_voxel_size,
 )
 from napari_dacapo.viewers.plain_text import plain_text
+from napari_dacapo.widgets.eliding_combo import ElidingCombo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -60,13 +60,9 @@ class SourceChooser(QObject):
         super().__init__(parent)
         self._layer_source = layer_source
         self._has_channels = False
-        self.chooser = QComboBox(parent)
+        self.chooser = ElidingCombo(6, parent)
         self.chooser.setToolTip(
             "Raw to predict on: of a dataset, an image layer, or an array on disk"
-        )
-        self.chooser.setMinimumContentsLength(6)
-        self.chooser.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.path = QLineEdit(parent)
         self.path.setPlaceholderText("Zarr, N5 or TIFF, with the array's name")

@@ -241,7 +241,7 @@ COLUMNS = (
         "loss",
         "Last loss",
         5,
-        9,
+        12,
         lambda r: _number(r.loss),
         lambda r: _finite(r.loss),
         _loss_tooltip,

@@ -88,7 +88,8 @@ class RunTable(QWidget):
                 self.empty.say(
                     "No store yet",
                     "A store is the folder in which DaCapo keeps its runs: "
-                    "the one with “configs” and “stats” in it.",
+                    "the one with “configs” and “stats” in it. "
+                    "To try it without one: File → Open Sample.",
                     "Add store…",
                 )
             elif state.status == "failed":

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QHBoxLayout,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -23,9 +21,11 @@ from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import nearest
 from napari_dacapo.viewers.tasks import Lane
 from napari_dacapo.widgets.binding import bind, when_destroyed
+from napari_dacapo.widgets.eliding_combo import ElidingCombo
 from napari_dacapo.widgets.empty_page import EmptyPage
 from napari_dacapo.widgets.labels import text_label
 from napari_dacapo.widgets.score_looks import criterion_label, describe, gaps, legend
+from napari_dacapo.widgets.scrolled import scrolled
 from napari_dacapo.widgets.worker import start_in_thread
 
 if TYPE_CHECKING:
@@ -56,12 +56,9 @@ class ScorePanel(QWidget):
         self._stale = True
         self._chosen = ""  # criterion that the user chose
         self.plots: ScorePlots | None = None
-        self.criterion = QComboBox(self)
-        self.criterion.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.criterion.setMinimumContentsLength(8)
+        self.criterion = ElidingCombo(8, self)
         self.criterion.setAccessibleName("Criterion")
+        self.criterion.setToolTip("Criterion of the scores above the losses; ↑ higher is better")
         self.log = QCheckBox("Log loss", self)
         self.log.setToolTip("Draw the loss on a logarithmic scale")
         self.note = text_label(self)
@@ -70,12 +67,7 @@ class ScorePanel(QWidget):
         self.empty = EmptyPage(self)
         self._page = QWidget(self)
         self._stack = QStackedWidget(self)
-        area = QScrollArea(self)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(self._page)
-        self._stack.addWidget(area)
+        self._stack.addWidget(scrolled(self._page, self))
         self._stack.addWidget(self.empty)
         top = QHBoxLayout()
         top.addWidget(self.criterion, 1)

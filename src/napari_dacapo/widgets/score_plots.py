@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ScorePlots"]
 
-AXIS_WIDTH = 46
+AXIS_WIDTH = 58
+"""Pixels for the name of an axis beside numbers such as 0.032."""
 MARK = "#e8c547"
 MIN_HEIGHT = 200
 

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QPushButton,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -21,9 +19,11 @@ from napari_dacapo.viewers.plain_text import plain_text
 from napari_dacapo.viewers.selection import segmentation_choices
 from napari_dacapo.widgets.backend_switch import BackendSwitch
 from napari_dacapo.widgets.binding import bind
+from napari_dacapo.widgets.eliding_combo import ElidingCombo
 from napari_dacapo.widgets.empty_page import EmptyPage
 from napari_dacapo.widgets.iteration_chooser import IterationChooser
 from napari_dacapo.widgets.labels import text_label
+from napari_dacapo.widgets.scrolled import scrolled
 from napari_dacapo.widgets.wrapping_row import wrapping_row
 
 if TYPE_CHECKING:
@@ -94,18 +94,14 @@ class ShowPanel(QWidget):
         form.addRow("Iteration", self.iteration)
         form.addRow("Parameters", self.parameters)
         form.addRow("Open in", self.backends)
-        area = QScrollArea(page)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(self.notes)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         layout.addLayout(wrapping_row(self.open, self.side_by_side, self.close_run))
         layout.addWidget(self.keep)
-        layout.addWidget(area, 1)
-        return page
+        layout.addWidget(self.notes)
+        layout.addStretch(1)
+        return scrolled(page, self)
 
     def _refresh(self) -> None:
         facts = self._session.facts
@@ -164,9 +160,7 @@ class ShowPanel(QWidget):
         self.notes.setText("\n".join(lines))
 
 
-def _combo(tooltip: str, parent: QWidget) -> QComboBox:
-    combo = QComboBox(parent)
+def _combo(tooltip: str, parent: QWidget) -> ElidingCombo:
+    combo = ElidingCombo(6, parent)
     combo.setToolTip(tooltip)
-    combo.setMinimumContentsLength(6)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return combo

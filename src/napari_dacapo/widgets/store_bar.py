@@ -6,10 +6,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton, QWidget
 from superqt.utils import signals_blocked
 
 from napari_dacapo.viewers.plain_text import plain_text
+from napari_dacapo.widgets.eliding_combo import ElidingCombo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,12 +47,8 @@ class StoreBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.chooser = QComboBox(self)
+        self.chooser = ElidingCombo(8, self)
         self.chooser.setPlaceholderText("No store")
-        self.chooser.setMinimumContentsLength(8)
-        self.chooser.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
         self.chooser.setAccessibleName("Store")
         self.chooser.activated.connect(lambda i: self.store_chosen.emit(self.chooser.itemData(i)))
         self.add = self._button("Add…", "Add a store: choose its folder")

@@ -85,6 +85,19 @@ def test_side_by_side_shows_one_channel_of_each(backend, viewer, make_volume):
     assert viewer.layers[1].colormap.name == "dacapo affinity z"
 
 
+def test_side_by_side_shows_the_channel_that_was_looked_at(backend, viewer, make_volume):
+    prediction = make_volume(
+        np.zeros((3, 4, 4, 4), "f4"), ("c^", "z", "y", "x"), "prediction",
+        channel_names=("cell", "ecs", "mito"),
+    )  # fmt: skip
+    backend.show([prediction])
+    viewer.layers[0].visible = False
+    backend.arrange("side by side")
+    assert [layer.visible for layer in viewer.layers] == [False, True, False]
+    backend.arrange("stacked")
+    assert [layer.visible for layer in viewer.layers] == [False, True, True]
+
+
 def test_datasets_side_by_side_have_a_row_each(backend, viewer, make_volume):
     for dataset in ("west", "east"):
         backend.show(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from napari import settings
 
@@ -79,6 +81,40 @@ def test_they_are_wrapped_anew_when_the_window_is_resized(backend, viewer, run_v
     assert len(lines(viewer)) == 1
     viewer.canvas.size = (600, 500)
     assert len(lines(viewer)) == 2
+
+
+def test_titles_are_broken_between_what_they_say(backend, viewer, run_volumes):
+    viewer.canvas.size = (600, 500)
+    backend.show(run_volumes())
+    assert lines(viewer) == [
+        "dist_aniso · aniso_val · iteration 20",
+        "segmentation computed threshold 0.0",
+    ]
+
+
+def test_what_does_not_fit_is_said_in_fewer_words(backend, viewer, run_volumes):
+    viewer.canvas.size = (600, 500)
+    backend.show(
+        [
+            volume.with_(identity=replace(volume.identity, run="dist_anisotropic"))
+            for volume in run_volumes()
+        ]
+    )
+    assert lines(viewer) == [
+        "dist_anisotropic · aniso_val",
+        "iteration 20 · computed threshold 0.0",
+    ]
+
+
+def test_of_a_name_that_is_too_long_both_ends_are_shown(backend, viewer, run_volumes, make_volume):
+    viewer.canvas.size = (600, 500)
+    identity = Identity(f"begin_{'x' * 100}_end", "val", "raw", 20, store="store")
+    backend.show([make_volume(run_volumes()[0].data, identity=identity)])
+    name, rest = lines(viewer)
+    assert name.startswith("begin_")
+    assert name.endswith("_end")
+    assert "…" in name
+    assert rest == "val · iteration 20"
 
 
 def test_only_what_is_visible_is_spoken_of(backend, viewer, make_volume, run_volumes):

@@ -166,9 +166,13 @@ class LivePredictions:
         self._prepared, self._view = prepared, view
         volumes = self._volumes()
         self._slots = {volume.identity.slot for volume in volumes}
-        if prepared.raw is not None and not view.shows({prepared.raw.identity.slot}):
-            volumes.insert(0, prepared.raw)
-        view.show(volumes)
+        raw = prepared.raw
+        if raw is not None and not view.shows({raw.identity.slot}):
+            volumes.insert(0, raw)
+            view.show(volumes)
+            self._session.screen.make_way(volumes, prepared.computed)
+        else:
+            view.show(volumes)
         view.watch(self._on_moved, self._on_removed)
         follows = view.follows and self.state.mode == "here"
         waits = view.follows or self.state.mode != "here"

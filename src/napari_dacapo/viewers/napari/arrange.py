@@ -89,12 +89,10 @@ def _same_part_in_view(viewer: ViewerModel) -> Iterator[None]:
 
 def _enter_grid(viewer: ViewerModel, layers: Sequence[Layer], asked: Collection[Place]) -> None:
     together = _together(viewer, layers, asked)
-    seen: set[str] = set()
+    chosen = _one_of_each_volume(layers)
     for layer in layers:
-        said = layer.metadata[METADATA_KEY]
-        if place(said) in together:
-            _take_part(layer, is_first=said["slot"] not in seen)
-            seen.add(said["slot"])
+        if place(layer.metadata[METADATA_KEY]) in together:
+            _take_part(layer, visible=layer in chosen)
         else:
             _step_aside(layer)
     grid = viewer.canvas.grid
@@ -102,6 +100,19 @@ def _enter_grid(viewer: ViewerModel, layers: Sequence[Layer], asked: Collection[
     grid.stride = 1
     grid.spacing = 0.02
     grid.enabled = True
+
+
+def _one_of_each_volume(layers: Sequence[Layer]) -> list[Layer]:
+    """Return the first channel of each volume that is visible, or else its first."""
+    chosen: dict[str, Layer] = {}
+    for layer in sorted(layers, key=_is_hidden):
+        chosen.setdefault(layer.metadata[METADATA_KEY]["slot"], layer)
+    return list(chosen.values())
+
+
+def _is_hidden(layer: Layer) -> bool:
+    stacked = layer.metadata[METADATA_KEY].get(STACKED, {})
+    return not stacked.get("visible", layer.visible)
 
 
 def _together(viewer: ViewerModel, layers: Sequence[Layer], asked: Collection[Place]) -> set[Place]:
@@ -157,12 +168,12 @@ def _place_or_none(layer: Layer) -> Place | None:
     return None if said is None else place(dict(said))
 
 
-def _take_part(layer: Layer, *, is_first: bool) -> None:
+def _take_part(layer: Layer, *, visible: bool) -> None:
     said = layer.metadata[METADATA_KEY]
     if "opacity" in said.get(STACKED, {}):
         return  # already, and the user may have set something since
     _leave_grid(layer)
-    wanted: dict[str, Any] = {"visible": is_first, "opacity": 1.0}
+    wanted: dict[str, Any] = {"visible": visible, "opacity": 1.0}
     if isinstance(layer, Labels):
         wanted["contour"] = 0
         if said["line_color"] is not None:

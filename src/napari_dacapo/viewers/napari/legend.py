@@ -17,6 +17,7 @@ from napari.components.overlays import TextOverlay
 from napari_dacapo.store.parameters import parse_parameters
 from napari_dacapo.viewers.napari.layers import METADATA_KEY, place
 from napari_dacapo.viewers.napari.plugin_settings import settings_of
+from napari_dacapo.viewers.notes import ordered_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,13 +32,11 @@ LEGEND = "napari_dacapo"
 
 _FONT_SIZE = 9
 _PIXELS_PER_CHARACTER = 8
-_PART_OF_CANVAS = 0.6
+_PART_OF_CANVAS = 0.65
 _MIN_COLUMNS = 24
 _MAX_LINES = 3
 _MAX_GROUPS = 4
 _BOX = (0.0, 0.0, 0.0, 0.45)
-# What is first is read; a copy of raw is as good as the original for most.
-_WEIGHT = ("", "segmentation", "prediction", "live", "error", "gt", "raw")
 
 
 def update_legend(viewer: ViewerModel) -> None:
@@ -89,8 +88,7 @@ def legend_text(layers: Iterable[Layer], columns: int) -> str:
     visible = [(where, group) for where, group in groups.items() if where in seen]
     lines: list[str] = []
     for (_, run, dataset), group in visible[:_MAX_GROUPS]:
-        title = " · ".join(part for part in (run, dataset, *_facts(group)) if part)
-        head = _wrap(title, columns, n_lines=_MAX_LINES - 1)
+        head = _title([part for part in (run, dataset) if part], _facts(group), columns)
         lines += head
         n_lines = _MAX_LINES - len(head) if len(visible) == 1 else 1
         lines += _most_important(_notes(group), columns, n_lines)
@@ -100,18 +98,41 @@ def legend_text(layers: Iterable[Layer], columns: int) -> str:
     return "\n".join(f"{line}   " for line in [*lines, *([""] if len(lines) > 3 else [])])
 
 
-def _wrap(text: str, columns: int, *, n_lines: int, begin: str = "") -> list[str]:
-    return textwrap.wrap(
-        text, columns, initial_indent=begin, subsequent_indent="   ", max_lines=n_lines,
-        placeholder=" …",
-    )  # fmt: skip
+def _title(names: list[str], facts: list[str], columns: int) -> list[str]:
+    """Return lines that are broken between what they say, so that a number stays by its word."""
+    lines = _packed([*names, *facts], columns)
+    if max(map(len, lines)) > columns:
+        lines = _packed([*names, *(fact.removeprefix("segmentation ") for fact in facts)], columns)
+    return [_shortened(line, columns) for line in lines]
+
+
+def _packed(parts: list[str], columns: int) -> list[str]:
+    lines: list[str] = []
+    for part in parts:
+        joined = f"{lines[-1]} · {part}" if lines else ""
+        if joined and (len(joined) <= columns or len(lines) == _MAX_LINES - 1):
+            lines[-1] = joined
+        else:
+            lines.append(part)
+    return lines
+
+
+def _shortened(line: str, columns: int) -> str:
+    """Leave out the middle: names of runs differ at their ends."""
+    if len(line) <= columns:
+        return line
+    half = (columns - 1) // 2
+    return f"{line[: columns - 1 - half]}…{line[-half:]}"
 
 
 def _most_important(notes: list[str], columns: int, n_lines: int) -> list[str]:
     if not notes:
         return []
     more = f" (+{len(notes) - 1} more)" if len(notes) > 1 else ""
-    *lines, last = _wrap(notes[0], columns - len(more), n_lines=n_lines, begin="! ")
+    *lines, last = textwrap.wrap(
+        notes[0], columns - len(more), initial_indent="! ", subsequent_indent="   ",
+        max_lines=n_lines, placeholder=" …",
+    )  # fmt: skip
     return [*lines, f"{last}{more}"]
 
 
@@ -136,16 +157,6 @@ def _in_words(text: str) -> str:
 
 
 def _notes(group: list[dict[str, Any]]) -> list[str]:
-    """Return all notes, what matters most first; what is to be said of several layers, once."""
-    roles: dict[str, dict[str, None]] = {}
-    for said in group:
-        for note in said["run_notes"]:
-            roles.setdefault(note, {})
-        for note in said["notes"]:
-            roles.setdefault(note, {})[said["role"]] = None
-    ranked = sorted(roles.items(), key=lambda entry: min(map(_rank, entry[1]), default=0))
-    return [f"{', '.join(who)}: {note}" if who else note for note, who in ranked]
-
-
-def _rank(role: str) -> int:
-    return _WEIGHT.index(role) if role in _WEIGHT else len(_WEIGHT)
+    general = [note for said in group for note in said["run_notes"]]
+    of_roles = [(said["role"], note) for said in group for note in said["notes"]]
+    return ordered_notes(general, of_roles)
