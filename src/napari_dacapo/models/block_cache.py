@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 import threading
-from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+
+from napari_dacapo.volumes.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,35 +50,27 @@ class BlockCache:
     """
 
     def __init__(self, max_bytes: int | None = None) -> None:
-        self._max_bytes = _tenth_of_memory() if max_bytes is None else max_bytes
-        self._blocks: OrderedDict[Key, NDArray[np.float32]] = OrderedDict()
-        self._places: dict[str, set[Index]] = {}
-        self._n_bytes = 0
-        self._lock = threading.Lock()
-        self._turns: dict[Key, threading.Lock] = {}
+        size = _tenth_of_memory() if max_bytes is None else max_bytes
+        self._blocks = Recent(size, most=sys.maxsize)
 
     @property
     def max_bytes(self) -> int:
         """Bytes that may be kept in memory."""
-        return self._max_bytes
+        return self._blocks.max_bytes
 
     @property
     def n_bytes(self) -> int:
         """Bytes kept in memory now."""
-        return self._n_bytes
+        return self._blocks.n_bytes
 
     def peek(self, key: Key) -> NDArray[np.float32] | None:
         """Return a block if it is in memory; never computes or waits."""
-        with self._lock:
-            block = self._blocks.get(key)
-            if block is not None:
-                self._blocks.move_to_end(key)
-            return block
+        return self._blocks.peek(key)
 
     def places(self, name: str) -> list[Index]:
         """Return the places of the blocks of a prediction that are in memory, in no order."""
-        with self._lock:
-            return list(self._places.get(name, ()))
+        keys = cast("list[Key]", self._blocks.keys())
+        return [place for owner, place in keys if owner == name]
 
     def get(
         self,
@@ -96,57 +90,24 @@ class BlockCache:
         disk : tuple of int, optional
             Its shape, if it is to be kept on disk; what is there must have it.
         """
-        block = self.peek(key)
-        if block is not None:
+
+        def load_or_compute() -> NDArray[np.float32]:
+            block = None if disk is None else _load(key, disk)
+            if block is None:
+                block = compute()
+                if disk is not None:
+                    _save(key, block)
             return block
-        with self._lock:
-            turn = self._turns.setdefault(key, threading.Lock())
-        with turn:
-            block = self.peek(key)
-            if block is not None:
-                return block
-            try:
-                block = None if disk is None else _load(key, disk)
-                if block is None:
-                    block = compute()
-                    if disk is not None:
-                        _save(key, block)
-                block.setflags(write=False)
-                self._keep(key, block)
-                return block
-            finally:
-                with self._lock:
-                    self._turns.pop(key, None)
+
+        return self._blocks.get(key, load_or_compute)
 
     def set_size(self, max_bytes: int) -> None:
         """Change how many bytes are kept; what is beyond goes at once."""
-        with self._lock:
-            self._max_bytes = max_bytes
-            self._trim()
+        self._blocks.set_size(max_bytes)
 
     def clear(self) -> None:
         """Forget all blocks in memory."""
-        with self._lock:
-            self._blocks.clear()
-            self._places.clear()
-            self._n_bytes = 0
-
-    def _keep(self, key: Key, block: NDArray[np.float32]) -> None:
-        with self._lock:
-            if key not in self._blocks and block.nbytes <= self._max_bytes:
-                self._blocks[key] = block
-                self._places.setdefault(key[0], set()).add(key[1])
-                self._n_bytes += block.nbytes
-                self._trim()
-
-    def _trim(self) -> None:
-        while self._n_bytes > self._max_bytes:
-            (name, index), block = self._blocks.popitem(last=False)
-            self._n_bytes -= block.nbytes
-            places = self._places[name]
-            places.discard(index)
-            if not places:
-                del self._places[name]
+        self._blocks.clear()
 
 
 def _tenth_of_memory() -> int:

@@ -40,9 +40,27 @@ class Recent:
         return Recent, (self._max_bytes, self._most)
 
     @property
+    def max_bytes(self) -> int:
+        """Bytes that may be kept."""
+        return self._max_bytes
+
+    @property
     def n_bytes(self) -> int:
         """Size of the arrays that are kept now."""
         return self._n_bytes
+
+    def keys(self) -> list[Hashable]:
+        """Return the keys of all arrays that are at hand now."""
+        with self._lock:
+            return list(self._arrays)
+
+    def peek(self, key: Hashable) -> NDArray[Any] | None:
+        """Return an array if it is at hand; never computes or waits."""
+        with self._lock:
+            array = self._arrays.get(key)
+            if array is not None:
+                self._arrays.move_to_end(key)
+            return array
 
     def get(self, key: Hashable, compute: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """Return the array of a key, computed unless it is at hand.
