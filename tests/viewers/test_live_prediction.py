@@ -350,6 +350,20 @@ class TestLooking:
         desk.session.show("stacked")
         assert self.runs(desk) == {"dist_same_iso0"}
 
+    def test_the_view_goes_to_raw_that_would_be_small_in_it(
+        self, make_desk: Callable[[Path], Desk], stores: Path
+    ) -> None:
+        views = []
+        for before in ((), ("dist_2d",)):
+            desk = make_desk(stores / "pypi-0.3.5")
+            for run in before:
+                desk.select(run)
+                desk.session.show("stacked")
+            desk.select("dist_same_iso0")
+            desk.predict(60, validation("iso0_val_a"), "here")
+            views.append((desk.viewer.scene.camera.zoom, *desk.viewer.scene.camera.center[1:]))
+        np.testing.assert_allclose(*views)
+
     def test_other_runs_are_kept_for_who_wants_to_compare(
         self, make_desk: Callable[[Path], Desk], stores: Path
     ) -> None:

@@ -148,6 +148,13 @@ class TestWhatIsSeen:
         assert not box.meets((0, -5), (1, 5))
         assert not box.meets((2, 0), (1, 1))
 
+    def test_what_fills_it(self) -> None:
+        box = Box((5, 0, 0), (5, -10, -10), (5, 10, 10))
+        assert box.share((0, -20, -20), (10, 40, 40)) == 1
+        assert box.share((0, 0, 0), (10, 5, 40)) == 0.125
+        assert box.share((6, -20, -20), (10, 40, 40)) == 0
+        assert box.share((0, 20, 20), (10, 10, 10)) == 0
+
     def test_blocks(self) -> None:
         # Blocks of 10 voxels of 4 nm from 100 nm on; the last has 5.
         raw = volume((25, 25), offset=100)

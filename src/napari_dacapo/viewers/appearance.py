@@ -119,11 +119,6 @@ class Appearance:
     class_colors: Mapping[int, RGBA] = field(default_factory=lambda: MappingProxyType({}))
     class_names: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
 
-    @property
-    def channel_colors(self) -> tuple[str, ...]:
-        """Colormap of each channel."""
-        return tuple(channel.colormap for channel in self.channels)
-
 
 def appearance(volume: Volume) -> Appearance:
     """Return how a volume is made to look at first.

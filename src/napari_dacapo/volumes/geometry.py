@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_dacapo.volumes.views import View
     from napari_dacapo.volumes.volume import Volume
 
-__all__ = ["Roi", "contains", "crop", "grow", "intersect", "resample", "union", "world_slices"]
+__all__ = ["Roi", "crop", "intersect", "resample", "world_slices"]
 
 Roi = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -39,29 +39,6 @@ def intersect(a: Roi, b: Roi) -> Roi | None:
     if any(e <= s for s, e in zip(begin, end, strict=True)):
         return None
     return tuple(begin), tuple(e - s for s, e in zip(begin, end, strict=True))
-
-
-def union(a: Roi, b: Roi) -> Roi:
-    """Return the smallest roi that holds both."""
-    begin = [min(x, y) for x, y in zip(a[0], b[0], strict=True)]
-    end = [max(x, y) for x, y in zip(_end(a), _end(b), strict=True)]
-    return tuple(begin), tuple(e - s for s, e in zip(begin, end, strict=True))
-
-
-def grow(roi: Roi, margin: Sequence[float]) -> Roi:
-    """Return a roi that is larger by a margin on each side (smaller, if negative)."""
-    offset, size = roi
-    return (
-        tuple(o - m for o, m in zip(offset, margin, strict=True)),
-        tuple(s + 2 * m for s, m in zip(size, margin, strict=True)),
-    )
-
-
-def contains(outer: Roi, inner: Roi, tolerance: float = 1e-3) -> bool:
-    """Tell whether one roi lies in another, up to a tolerance in nanometres."""
-    begins = all(o - tolerance <= i for o, i in zip(outer[0], inner[0], strict=True))
-    ends = zip(_end(outer), _end(inner), strict=True)
-    return begins and all(o + tolerance >= i for o, i in ends)
 
 
 def world_slices(volume: Volume, roi: Roi) -> tuple[slice, ...]:

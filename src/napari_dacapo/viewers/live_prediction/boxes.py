@@ -37,6 +37,16 @@ class Box:
             for begin, end, o, s in zip(self.begin, self.end, offset, size, strict=True)
         )
 
+    def share(self, offset: Sequence[float], size: Sequence[float]) -> float:
+        """Return how much of the box a part of the world fills, between 0 and 1."""
+        if not self.meets(offset, size):
+            return 0.0
+        return math.prod(
+            (min(end, o + s) - max(begin, o)) / (end - begin)
+            for begin, end, o, s in zip(self.begin, self.end, offset, size, strict=True)
+            if begin < end
+        )
+
 
 def visible_box(view: ViewState, axes: Sequence[str]) -> Box:
     """Return what a view shows.

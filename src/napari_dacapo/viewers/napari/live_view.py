@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dacapo.viewers.live_prediction.boxes import visible_box
 from napari_dacapo.viewers.napari.exchange import exchange
-from napari_dacapo.viewers.napari.layers import METADATA_KEY, layer_data
+from napari_dacapo.viewers.napari.layers import METADATA_KEY, layer_data, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from napari_dacapo.volumes import Volume
 
 __all__ = ["NapariLiveView"]
+
+MIN_SHARE = 0.1
+"""How much of the view something that comes to the screen must fill for the view to stay."""
 
 
 class NapariLiveView:
@@ -47,15 +50,25 @@ class NapariLiveView:
         return visible_box(view, axes)
 
     def show(self, volumes: Sequence[Volume]) -> None:
-        """Show volumes; the view stays where it is if it shows something of them."""
+        """Show volumes; the view stays where it is if it shows something of them.
+
+        If nothing of their datasets was on screen, it must show more than a
+        little: other runs may lie nearby without having to do with these.
+        """
         view = None
-        if len(self._viewer.layers) and any(
-            self.box(volume.spatial_axes).meets(*volume.roi) for volume in volumes
-        ):
+        if len(self._viewer.layers) and any(self._is_seen(volume) for volume in volumes):
             view = replace(self._backend.get_view(), layers=())
         self._backend.show(volumes)
         if view is not None:
             self._backend.set_view(view)
+
+    def _is_seen(self, volume: Volume) -> bool:
+        share = self.box(volume.spatial_axes).share(*volume.roi)
+        where = place(volume.identity.as_dict())
+        known = any(
+            place(layer.metadata[METADATA_KEY]) == where for layer in self._backend.layers()
+        )
+        return share > (0 if known else MIN_SHARE)
 
     def update(self, volumes: Sequence[Volume]) -> None:
         """Exchange what is on screen; add nothing that was taken off it."""
