@@ -28,9 +28,6 @@ from napari_dacapo.volumes import Identity, LazyArray, Volume
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# Networks here are tiny: more threads would only wait for each other.
-torch.set_num_threads(1)
-
 
 class Weights:
     """What DaCapo pickles; named as DaCapo's by :func:`save_checkpoint`."""
@@ -229,6 +226,8 @@ def store_copy(stores: Path, tmp_path: Path) -> Callable[[str], Store]:
 
 @pytest.fixture(autouse=True)
 def _start_anew() -> Any:
+    # Networks here are tiny: more threads would only wait for each other, and sum in another order.
+    torch.set_num_threads(1)
     torch.manual_seed(0)
     block_cache.clear()
     yield
