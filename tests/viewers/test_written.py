@@ -138,6 +138,7 @@ def test_a_missing_array_is_said(
 
 
 @pytest.mark.window
+@pytest.mark.parametrize("output", [True], indirect=True, ids=["segmented"])
 def test_open_command(output: Path, tmp_path: Path) -> None:
     from imageio.v3 import imread
 
