@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_dacapo.store.configs import RunConfig
 
-ROUNDS = 5
+ROUNDS = 9
 
 
 @dataclass(frozen=True)
@@ -130,14 +130,14 @@ def bare_loop(volume: Any, path: Path, device: str) -> Callable[[], None]:
 
 
 def in_turns(*functions: Callable[[], object]) -> list[float]:
-    """Return the median time of each, measured in turns so that a busy machine hits all alike."""
+    """Return the least disturbed time of each, in turns so that a busy machine hits all alike."""
     times: list[list[float]] = [[] for _ in functions]
     for i in range(ROUNDS + 1):
         for function, seconds in zip(functions, times, strict=True):
             taken = timed(function)
             if i:  # the first one loads and compiles
                 seconds.append(taken)
-    return [statistics.median(seconds) for seconds in times]
+    return [min(seconds) for seconds in times]
 
 
 def speed(folder: Path, device: str, size: Size) -> Iterable[Row]:

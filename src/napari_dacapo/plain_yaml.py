@@ -45,6 +45,8 @@ _SCALARS = {
     _STANDARD + "str": _CONSTRUCTOR.construct_yaml_str,
 }
 _NO_KEY = object()
+# No number or date is longer; this also keeps int() from its slow path.
+_LONGEST_PLAIN = 64
 
 
 class NotPlainError(Exception):
@@ -121,8 +123,13 @@ def _build(content: bytes, max_values: int) -> Any:
                 break
             kind = type(event)
             if kind is ScalarEvent:
-                value = _scalar(event)
-                size = 1 + len(event.value) // _TEXT_OF_A_VALUE
+                text = event.value
+                # Nearly all of them; `_scalar` says the same of any.
+                if event.tag is None and event.implicit[0] and len(text) <= _LONGEST_PLAIN:
+                    value = _short_plain(text)
+                else:
+                    value = _scalar(event)
+                size = 1 + len(text) // _TEXT_OF_A_VALUE
                 count += size
                 if event.anchor:
                     anchors[event.anchor] = (value, size)
@@ -163,7 +170,7 @@ def _build(content: bytes, max_values: int) -> Any:
             if not is_mapping:
                 target.append(value)
             elif key is _NO_KEY:
-                key = _key(value, target)
+                key = value if type(value) is str and value not in target else _key(value, target)
             else:
                 target[key] = value
                 key = _NO_KEY
@@ -219,8 +226,7 @@ def _short_plain(value: str) -> Any:
 
 
 def _plain(value: str) -> Any:
-    if len(value) > 64:
-        # No number or date is that long; this also keeps int() from its slow path.
+    if len(value) > _LONGEST_PLAIN:
         return value
     return _short_plain(value)
 

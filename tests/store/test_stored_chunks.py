@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from napari_dacapo.store.stored_chunks import count_chunks, has_chunks
+from napari_dacapo.store.stored_chunks import count_chunks, has_chunks, was_begun
 from napari_dacapo.volumes import is_empty, open_volume
 
 FORMATS = {
@@ -28,6 +28,7 @@ def test_chunks_are_counted(tmp_path, write_zarr, options):
     data = np.ones((8, 12, 4), "u1")
     path = write_zarr(tmp_path / "a", data, **{"chunks": (4, 4, 4), **options})
     assert has_chunks(path)
+    assert was_begun(path)
     assert count_chunks(path, 6) == 6
     assert count_chunks(path, 5) is None
     for name in (".zattrs", ".nfs0001", "0.0.0.1b2c.partial", "__tmp"):
@@ -41,6 +42,10 @@ def test_chunks_are_counted(tmp_path, write_zarr, options):
         chunk.unlink()
     assert not has_chunks(path)
     assert count_chunks(path, 6) == 0
+    for folder in [p for p in path.iterdir() if p.name.isdigit()]:
+        assert was_begun(path)
+        shutil.rmtree(folder)
+    assert not was_begun(path)
 
 
 def test_n5(tmp_path, write_n5):
@@ -62,6 +67,7 @@ def test_folders_that_cannot_be_listed(tmp_path, write_zarr):
     with pytest.raises(OSError, match="too long"):
         list(path.rglob("nothing"))
     assert has_chunks(path)
+    assert not was_begun(path)
     assert count_chunks(path, 100) is None
     assert is_empty(open_volume(path)) is None
 
@@ -70,4 +76,5 @@ def test_a_folder_that_is_not_there(tmp_path, write_zarr):
     path = write_zarr(tmp_path / "a", np.ones((4, 4, 4), "u1"))
     shutil.rmtree(path)
     assert not has_chunks(path)
+    assert not was_begun(path)
     assert count_chunks(path, 100) == 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["count_chunks", "has_chunks"]
+__all__ = ["count_chunks", "has_chunks", "was_begun"]
 
 _MOST_FOLDERS = 10_000
 # As zarr v2, zarr v3 and N5 name the last part of a chunk's path.
@@ -30,6 +30,26 @@ def has_chunks(folder: str | os.PathLike[str]) -> bool:
         return next(_chunks(folder), None) is not None
     except OSError:
         return True
+
+
+def was_begun(folder: str | os.PathLike[str]) -> bool:
+    """Tell whether writing an array was begun, by a look into its folder alone.
+
+    As :func:`has_chunks`, but folders of chunks count without a look into
+    them: they are made when the first chunk in them is written.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if _NAME.fullmatch(entry.name):
+                    return True
+                if entry.name == "c":  # zarr v3, whose writer may have made it beforehand
+                    return has_chunks(entry.path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def count_chunks(folder: str | os.PathLike[str], at_most: int) -> int | None:

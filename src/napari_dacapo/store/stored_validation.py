@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from napari_dacapo.errors import BrokenFileError, NapariDacapoError
 from napari_dacapo.store.paths import unreadable_folder
-from napari_dacapo.store.stored_chunks import has_chunks
+from napari_dacapo.store.stored_chunks import was_begun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -140,7 +140,7 @@ def find_stored(top: str, iteration: int, roots: Roots) -> StoredValidation:
             has_prediction, names = _contents(here, listing, roots, unread)
             if has_prediction:
                 predictions.add(name)
-                if not has_chunks(f"{here}/prediction"):
+                if not was_begun(f"{here}/prediction"):
                     unwritten.add(name)
             if names:
                 outputs[name] = names
