@@ -35,6 +35,7 @@ def picture(
         window.wait_until_shown(session)
         change(viewer, session)
         window.wait_until_shown(session)
+        settle(viewer)
         path = IMAGES / f"{name}.png"
         window.save_picture(viewer, path)
         print(f"{path} ({path.stat().st_size // 1024} kB)")
@@ -51,23 +52,47 @@ def side_by_side(viewer: Any, session: Session) -> None:
 
 
 def details(viewer: Any, session: Session) -> None:
-    turn_to(viewer, "Details")
+    turn_to(viewer, "details")
 
 
 def checkpoint(viewer: Any, session: Session) -> None:
-    turn_to(viewer, "Checkpoint")
+    page = turn_to(viewer, "checkpoint")
+    handle_events_until(page.whole.isEnabled)
+    page.whole.click()
+    handle_events_until(lambda: page.live.state.phase in ("done", "failed"))
 
 
 def scores(viewer: Any, session: Session) -> None:
-    turn_to(viewer, "Scores")
+    page = turn_to(viewer, "scores")
+    handle_events_until(lambda: page.plots is not None)
 
 
-def turn_to(viewer: Any, title: str) -> None:
+def turn_to(viewer: Any, name: str) -> Any:
     from napari_dacapo.commands import show_runs
 
-    tabs = show_runs(viewer).tabs
-    titles = [tabs.tabText(i) for i in range(tabs.count())]
-    tabs.setCurrentIndex(titles.index(title))
+    dock = show_runs(viewer)
+    dock.tabs.setCurrentWidget(dock.panels[name])
+    return dock.panels[name]
+
+
+def handle_events_until(is_so: Callable[[], object]) -> None:
+    from qtpy.QtWidgets import QApplication
+
+    while not is_so():
+        QApplication.processEvents()
+
+
+def settle(viewer: Any) -> None:
+    """Handle events until the window looks the same several times in a row."""
+    from qtpy.QtWidgets import QApplication
+
+    window = viewer.window._qt_window
+    before, times = None, 0
+    while times < 20:
+        QApplication.processEvents()
+        now = window.grab().toImage()
+        times = times + 1 if now == before else 0
+        before = now
 
 
 def main() -> None:
