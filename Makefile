@@ -5,6 +5,7 @@ PY := $(VENV)/bin/python
 PYTEST_ARGS ?= -n 2
 STAMP := $(VENV)/.installed
 DISPLAYED := scripts/with-display.sh
+WINDOW_TESTS = $(shell grep -rlE 'mark\.(window|browser)' --include='test_*.py' tests)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench screenshots clean window-packages test-packages
@@ -16,10 +17,11 @@ demo: window-packages $(STAMP) ## Open napari with a real training run (a pictur
 	@$(VENV)/bin/napari-dacapo demo
 
 # Windows that share a screen take the keyboard from each other: the many tests of widgets run
-# without a screen, the few that need a real window or a browser one after the other.
+# without a screen, and the few that need a real window one after the other, beside those that need a
+# browser.
 test: test-packages $(STAMP) ## Run all tests, in real windows and a real browser too
 	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "not window and not browser" $(PYTEST_ARGS)
-	$(DISPLAYED) $(PY) -m pytest -m "window or browser"
+	$(DISPLAYED) $(PY) -m pytest -m "window or browser" $(PYTEST_ARGS) --dist loadgroup $(WINDOW_TESTS)
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(VENV)/bin/ruff check .

@@ -18,12 +18,15 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+EXPLORES = bool(os.environ.get("NAPARI_DACAPO_EXPLORE"))
+
 # Slow machines are no reason to fail, and a build does not fail by chance. New examples are found
 # with NAPARI_DACAPO_EXPLORE=1.
 settings.register_profile(
     "napari-dacapo",
     deadline=None,
-    derandomize=not os.environ.get("NAPARI_DACAPO_EXPLORE"),
+    derandomize=not EXPLORES,
+    max_examples=300 if EXPLORES else 40,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("napari-dacapo")
@@ -43,6 +46,17 @@ FORGOTTEN = (
     "NAPARI_DACAPO_PATH_MAP",
     "NAPARI_DACAPO_URL_MAP",
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep windows on one worker: those that share a screen take the keyboard from each other."""
+    for item in items:
+        if item.get_closest_marker("xdist_group"):
+            continue
+        if item.get_closest_marker("window"):
+            item.add_marker(pytest.mark.xdist_group("window"))
+        elif item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")

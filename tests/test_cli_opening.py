@@ -212,6 +212,7 @@ def test_either_a_run_or_a_link(
     assert "one of the two" in capsys.readouterr().err
 
 
+@pytest.mark.xdist_group("screens of their own")
 @pytest.mark.window
 @pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="xvfb-run is not installed")
 def test_a_link_is_opened_in_a_window(demo_store: Path, tmp_path: Path) -> None:
@@ -238,6 +239,7 @@ def test_a_link_is_opened_in_a_window(demo_store: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_no_screen")
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a screen")
+@pytest.mark.xdist_group("screens of their own")
 class TestWithoutScreen:
     def test_a_window_needs_one(self, capsys: pytest.CaptureFixture[str], stores: Path) -> None:
         line = error_of(capsys, "open", *ANISO, stores / "main")

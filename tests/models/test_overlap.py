@@ -30,10 +30,14 @@ def amplify(network: torch.nn.Module) -> None:
 
 
 @pytest.mark.parametrize(
-    ("factors", "input_shape"),
-    [(((2, 2),) * 3, (64, 64)), (((3, 3),), (48, 48)), (((2, 2), (1, 3)), (32, 24))],
+    ("factors", "input_shape", "overlap"),
+    [
+        (((2, 2),) * 3, (64, 64), "auto"),
+        (((3, 3),), (48, 48), "auto"),
+        (((3, 3),), (48, 48), 64),
+        (((2, 2), (1, 3)), (32, 24), "auto"),
+    ],
 )
-@pytest.mark.parametrize("overlap", ["auto", 64])
 def test_padding_networks_have_no_seams(
     kit: Any, tmp_path: Path, factors: Any, input_shape: Any, overlap: Any
 ) -> None:

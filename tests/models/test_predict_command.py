@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import zarr
 
 from napari_dacapo import open_volume
 from napari_dacapo.cli import main
+from napari_dacapo.models import bulk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,9 +117,13 @@ def test_a_run_without_checkpoints(
 
 
 def test_a_device_of_the_cluster_is_not_looked_for_here(
-    given: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    given: list[Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A head node has no GPU; here there is not even a scheduler."""
+    monkeypatch.setattr(bulk, "on_cluster", partial(bulk.on_cluster, timeout="200ms"))
     options = ["--device", "cuda:99", "--scheduler", "tcp://127.0.0.1:9", "--workers", 2]
     assert command(*given, "-o", tmp_path / "out.zarr", *options) == 1
     err = " ".join(capsys.readouterr().err.split())

@@ -454,7 +454,7 @@ junk = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(st.data())
 def test_any_value_anywhere_gives_a_config(data: st.DataObject) -> None:
     raw = _raw(data.draw(st.sampled_from(RUNS)))

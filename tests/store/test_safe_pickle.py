@@ -353,13 +353,13 @@ def test_any_bytes_give_a_value_or_our_error(content: bytes) -> None:
         max_size=60,
     )
 )
-@settings(max_examples=500)
+@settings(max_examples=150)
 def test_any_programs_give_a_value_or_our_error(parts: list[bytes]) -> None:
     with suppress(BrokenFileError):
         load_pickle(b"\x80\x04" + b"".join(parts) + b".")
 
 
-@settings(max_examples=500)
+@settings(max_examples=150)
 @given(st.data())
 def test_damaged_real_files_give_a_value_or_our_error(data: st.DataObject) -> None:
     content = bytearray(data.draw(st.sampled_from(STATS)).read_bytes())

@@ -218,7 +218,7 @@ def test_any_bytes_give_a_value_or_our_error(content: bytes) -> None:
         load_yaml(content)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.data())
 def test_damaged_real_files_give_a_value_or_our_error(data: st.DataObject) -> None:
     content = bytearray(data.draw(st.sampled_from(CONFIGS)).read_bytes())

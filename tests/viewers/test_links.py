@@ -127,7 +127,7 @@ def viewed(request: pytest.FixtureRequest, stores: Path) -> Run:
 
 @pytest.mark.parametrize("live", [True, False], ids=["live", "static"])
 @settings(
-    max_examples=6,
+    max_examples=3,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
