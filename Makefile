@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 DISPLAYED := scripts/with-display.sh
 WINDOW_TESTS = $(shell grep -rlE 'mark\.(window|browser)' --include='test_*.py' tests)
 
+# Tests and benchmarks start many processes, each of which would compile all modules anew.
+export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench screenshots clean window-packages test-packages
 

@@ -31,6 +31,10 @@ settings.register_profile(
 )
 settings.load_profile("napari-dacapo")
 
+# Networks here are tiny, and several workers share the cores: threads of each would wait for each
+# other, also in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A layer touched from a wrong thread is an error here, not a rare crash at a user's.
 os.environ.setdefault("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
 
