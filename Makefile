@@ -11,7 +11,7 @@ WINDOW_TESTS = $(shell grep -rlE 'mark\.(window|browser)' --include='test_*.py' 
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench screenshots clean window-packages test-packages
+.PHONY: help demo test long-test lint bench screenshots clean window-packages test-packages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -22,9 +22,12 @@ demo: window-packages $(STAMP) ## Open napari with a real training run (a pictur
 # Windows that share a screen take the keyboard from each other: the many tests of widgets run
 # without a screen, and the few that need a real window one after the other, beside those that need a
 # browser.
-test: test-packages $(STAMP) ## Run all tests, in real windows and a real browser too
-	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "not window and not browser" $(PYTEST_ARGS)
+test: test-packages $(STAMP) ## Run the tests, in real windows and a real browser too (`make long-test` has some more)
+	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "not window and not browser and not long" $(PYTEST_ARGS)
 	$(DISPLAYED) $(PY) -m pytest -m "window or browser" $(PYTEST_ARGS) --dist loadgroup $(WINDOW_TESTS)
+
+long-test: test-packages $(STAMP) ## Run the tests that take long: floods, clusters, every stored prediction
+	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "long" $(PYTEST_ARGS)
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(VENV)/bin/ruff check .

@@ -69,6 +69,7 @@ def test_it_is_unpacked_to_the_users_cache_only_once() -> None:
     assert [path.name for path in store.parent.iterdir()] == [store.name]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("damage", ["missing", "truncated", "no listing", "garbled listing"])
 def test_a_damaged_copy_is_replaced(tmp_path: Path, damage: str) -> None:
     store = samples.unpack_store(cache=tmp_path)
@@ -88,6 +89,7 @@ def test_a_damaged_copy_is_replaced(tmp_path: Path, damage: str) -> None:
     assert [path.name for path in store.parent.iterdir()] == [store.name]
 
 
+@pytest.mark.long
 def test_several_may_unpack_at_the_same_time(tmp_path: Path) -> None:
     with ThreadPoolExecutor(3) as pool:
         places = list(pool.map(lambda cache: samples.unpack_store(cache=cache), [tmp_path] * 3))
@@ -137,6 +139,7 @@ def test_nothing_leaves_the_cache(tmp_path: Path, evil: str) -> None:
     assert not any(path.name.startswith("outside") for path in tmp_path.rglob("*"))
 
 
+@pytest.mark.long
 def test_packing_the_samples_again_gives_the_same_files_in_one(tmp_path: Path) -> None:
     store = samples.unpack_store(cache=tmp_path)
     output = tmp_path / "again.tar.xz"

@@ -62,6 +62,7 @@ def _volume(elements: np.ndarray[Any, Any], *, axis_names: tuple[str, ...] | Non
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("run", AFFS_RUNS)
 def test_watershed_equals_every_stored_output(stores: Path, run: str) -> None:
     outputs = sorted((stores / run / "validation.zarr").glob("[0-9]*/*/output/Watershed*"))

@@ -353,6 +353,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 def test_killed_and_resumed(stores: Path, tmp_path: Path) -> None:
     """Killed twice in the middle of its work, it ends with what it would have been."""
     from napari_dacapo.runs import open_store
@@ -385,6 +386,7 @@ def test_killed_and_resumed(stores: Path, tmp_path: Path) -> None:
     assert len(set(shards)) == len(shards)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("small_shards")
 @pytest.mark.filterwarnings("ignore")
 def test_on_a_cluster_of_two_workers(stores: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ def test_any_bytes(data: bytes) -> None:
         check_description(data, {})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("description", "reason"),
     [

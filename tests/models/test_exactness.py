@@ -53,6 +53,7 @@ def test_all_stored_validations_are_tested() -> None:
     assert len(CASES) == 49
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("store", "run", "iteration", "folder"), CASES)
 def test_stored(stores: Path, store: str, run: str, iteration: int, folder: str) -> None:
     assert recomputed_difference(stores / store, run, iteration, folder) <= TOLERANCE

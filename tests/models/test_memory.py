@@ -69,6 +69,7 @@ class SmallMemory(DaskSource):
         return part
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("padding", "error"),
     [

@@ -29,6 +29,7 @@ def amplify(network: torch.nn.Module) -> None:
                 parameter.mul_(2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("factors", "input_shape", "overlap"),
     [
@@ -58,6 +59,7 @@ def test_padding_networks_have_no_seams(
     assert np.ptp(whole[inner]) > 0.05
 
 
+@pytest.mark.long
 def test_networks_that_raise_the_resolution(kit: Any, tmp_path: Path) -> None:
     """What their last convolutions eat is no whole step of pooling."""
     config = kit.unet(
@@ -113,6 +115,7 @@ def test_attention_is_blended(kit: Any, attentive: Any) -> None:
     assert np.abs(tiles[0][:, :40, stride : stride + 8] - tiles[1][:, :40, :8]).max() > 1e-4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_blending_is_the_same_however_it_is_read(kit: Any, tmp_path: Path, padding: str) -> None:
     config = kit.unet(use_attention=True, input_shape=(24, 24, 24), padding=padding)

@@ -370,6 +370,7 @@ def test_names_change_with_the_contents(kit: Any, tiny: Any, tmp_path: Path) -> 
     assert len({volume.revision for volume in (first, *others)}) == 6
 
 
+@pytest.mark.long
 def test_pickled_and_in_another_process(kit: Any, tiny: Any, tmp_path: Path, stores: Path) -> None:
     run = open_store(stores / "main").run("dist_aniso")
     raw = run.dataset("aniso_val").copy("raw")

@@ -454,6 +454,7 @@ junk = st.recursive(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=80)
 @given(st.data())
 def test_any_value_anywhere_gives_a_config(data: st.DataObject) -> None:

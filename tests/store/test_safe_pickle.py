@@ -243,6 +243,7 @@ def test_many_small_things_cost_little(body: bytes) -> None:
     assert peak < 15 * len(body)
 
 
+@pytest.mark.long
 def test_many_lists_in_batches_cost_little() -> None:
     batch = b"(" + b"]" * 1000 + b"e"
     tracemalloc.start()
@@ -275,6 +276,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("flood", FLOODS)
 def test_what_a_file_makes_is_held_to_its_size(flood: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused before a file of any size costs more than this one."""
@@ -290,6 +292,7 @@ def test_what_a_file_makes_is_held_to_its_size(flood: str, monkeypatch: pytest.M
     assert peak < 15_000_000
 
 
+@pytest.mark.long
 def test_long_stats_are_not_taken_for_a_flood() -> None:
     """The densest that DaCapo writes: two scores of one set of parameters, and short records."""
     scores = [

@@ -175,6 +175,7 @@ def test_aliases_of_a_long_text_are_no_way_around() -> None:
     assert load_yaml(text.partition("\n")[0].encode()) == {"a": "x" * 1_000_000}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("item", [b"1,", b"[],", b"{},", b"? a,"])
 def test_many_values_are_refused_early(item: bytes) -> None:
     with pytest.raises(BrokenFileError, match="more than 500000 values"):

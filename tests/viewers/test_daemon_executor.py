@@ -126,6 +126,7 @@ def test_a_process_ends_while_work_is_being_done() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.long
 def test_a_process_ends_while_chunks_are_computed() -> None:
     done = run(
         """

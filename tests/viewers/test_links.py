@@ -125,6 +125,7 @@ def viewed(request: pytest.FixtureRequest, stores: Path) -> Run:
     return found.run(name)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("live", [True, False], ids=["live", "static"])
 @settings(
     max_examples=3,

@@ -220,6 +220,7 @@ def test_upsampled(raw, numbers, order):
     assert volume.voxel_size == pytest.approx((40, 2, 4 / 3))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [2 * 10**8, 10**14])
 @pytest.mark.parametrize("fields", [{"upsample": (1, 1, 1)}, {"upsample": (3, 1, 2)}], ids=str)
 def test_upsampling_takes_no_memory_before_it_is_looked_at(tmp_path, size, fields):

@@ -75,6 +75,7 @@ def cases(tmp_path_factory, numbers):
     return pairs
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     ["tensorstore", "zarr-python", "transposed", "constant", "mapped", "two arguments", "stacked",
@@ -190,6 +191,7 @@ def test_pickles_small(cases, name):
     np.testing.assert_array_equal(np.asarray(again), expected[1:5])
 
 
+@pytest.mark.long
 def test_on_a_cluster_of_processes(cases, numbers):
     lazy, _ = cases["mapped"]
     with dask.config.set(scheduler="processes", num_workers=1):

@@ -151,6 +151,7 @@ def test_factors_make_voxels_alike(shape, voxel_size, expected):
     assert _factors(shape, voxel_size) == expected
 
 
+@pytest.mark.long
 def test_large_parts_are_merged_piece_by_piece(tmp_path, monkeypatch):
     data = np.random.default_rng(1).integers(0, 9, (40, 50, 60), dtype="u2")
     zarr.create_array(tmp_path / "a", data=data, chunks=(7, 9, 11))
@@ -178,6 +179,7 @@ CLAIMS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("shape", "chunks"), CLAIMS.values(), ids=CLAIMS)
 @pytest.mark.parametrize("by", ["TensorStore", "zarr-python", "N5"])
 def test_claims_without_measure_are_refused_where_they_are_read(tmp_path, shape, chunks, by):
@@ -221,6 +223,7 @@ def test_a_voxel_of_too_many_voxels_is_refused(tmp_path):
             DownsampleView(view, (2**11,) * 3, "mean")[index].read()
 
 
+@pytest.mark.long
 def test_large_blocks_are_merged_in_parts(tmp_path, monkeypatch):
     """The result of parts is that of the whole, for TensorStore as for anything else."""
     data = np.random.default_rng(0).integers(0, 255, (60, 70, 80), np.uint8)

@@ -60,6 +60,7 @@ positions = st.tuples(st.floats(1120, 1700), st.floats(700, 1100), st.floats(400
 angles = st.tuples(st.floats(-179, 179), st.floats(-80, 80), st.floats(-179, 179))
 
 
+@pytest.mark.long
 @settings(
     deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
