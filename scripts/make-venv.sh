@@ -39,5 +39,5 @@ wanted="$here[all,mongo,notebook,dev]"
 # torch comes by pip, which knows where this machine gets its builds from; uv installs the many
 # other packages several times faster, and where it cannot, pip does that as well.
 $pip torch uv
-"$venv/bin/uv" pip install --quiet --compile-bytecode --python "$venv/bin/python" \
+"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" \
     -c "$here/constraints.txt" -e "$wanted" || $pip -e "$wanted"
