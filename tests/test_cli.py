@@ -53,7 +53,7 @@ def test_every_command_has_help_with_examples(
         (["nonsense"], 2, "nonsense"),
         (["open"], 2, "RUN"),
         (["open", "run", "--iteration", "many"], 2, "iteration"),
-        (["open", "run", "--segmentation", "guessed"], 2, "stored or computed"),
+        (["open", "run", "--segmentation", "guessed"], 2, "not one of 'stored', 'computed'"),
         (["runs", "/nowhere/at/all"], 1, "/nowhere/at/all"),
         (["show", "run", "--store", "/nowhere/at/all"], 1, "/nowhere/at/all"),
         (["runs"], 1, "dacapo.yaml"),

@@ -120,7 +120,7 @@ def get_viewer(
             for layer in layers:
                 add_layer(state, layer, viewer.volumes)
         return viewer if headless else iframe(viewer, width, height)
-    except BaseException:
+    except BaseException:  # Ctrl-C, too, must leave nothing behind
         viewer.close()
         raise
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.viewers.on_screen import Later
 
 from napari_dacapo.errors import UnsupportedError
 from napari_dacapo.viewers.tasks import Lane, run_here
@@ -10,20 +11,6 @@ from napari_dacapo.viewers.tasks import Lane, run_here
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from threading import Event
-
-
-class Later:
-    """A starter that works when it is told to, as a thread does in its own time."""
-
-    def __init__(self) -> None:
-        self.pending: list[tuple[Callable[[], Iterator[Any]], dict[str, Any]]] = []
-
-    def __call__(self, work: Callable[[], Iterator[Any]], **callbacks: Any) -> None:
-        self.pending.append((work, callbacks))
-
-    def run(self, place: int = 0) -> None:
-        work, callbacks = self.pending.pop(place)
-        run_here(work, **callbacks)
 
 
 class Log(list[Any]):

@@ -105,7 +105,7 @@ def _ask(question: Sequence[bytes | memoryview]) -> bytearray:
                     break
                 except subprocess.TimeoutExpired:
                     check_cancelled()
-        except BaseException:
+        except BaseException:  # Ctrl-C, too, must leave nothing behind
             process.kill()
             raise
     sender.join()

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "JsonOption",
     "PathMapOption",
+    "Segmentation",
+    "SegmentationOption",
     "StoreOption",
     "find_run",
     "find_store",
@@ -37,6 +39,14 @@ StoreOption = Annotated[
         metavar="PATH",
         help="Store folder, run folder or options file. Default: NAPARI_DACAPO_STORE, then the "
         "dacapo.yaml that DaCapo itself would use.",
+    ),
+]
+Segmentation = Literal["stored", "computed"]
+SegmentationOption = Annotated[
+    Segmentation | None,
+    typer.Option(
+        metavar="stored|computed",
+        help="As stored, or computed from the prediction. Default: stored unless empty.",
     ),
 ]
 PathMapOption = Annotated[

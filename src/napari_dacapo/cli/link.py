@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 from pathlib import Path  # noqa: TC003 — typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run
+from napari_dacapo.cli.common import PathMapOption, SegmentationOption, StoreOption, find_run
 from napari_dacapo.cli.printing import printable
 from napari_dacapo.errors import LinkError
 
@@ -37,13 +37,7 @@ def link(
             "takes those that are stored as they are stored."
         ),
     ] = None,
-    segmentation: Annotated[
-        str | None,
-        typer.Option(
-            metavar="stored|computed",
-            help="As stored, or computed from the prediction. Default: stored unless empty.",
-        ),
-    ] = None,
+    segmentation: SegmentationOption = None,
     without: Annotated[
         list[str] | None,
         typer.Option(
@@ -97,13 +91,10 @@ def link(
     from napari_dacapo.viewers.links import make_link, stop_live_links
     from napari_dacapo.viewers.url_maps import known_url_map
 
-    if segmentation not in (None, "stored", "computed"):
-        raise typer.BadParameter("--segmentation is stored or computed.")
     found = find_run(run, store, path_map)
-    source: Literal["stored", "computed"] | None = segmentation  # type: ignore[assignment]
     # Nothing that is computed has a public address.
     chosen = volumes_asked_for(
-        found, dataset, iteration, parameters, source, prefer_stored=not live
+        found, dataset, iteration, parameters, segmentation, prefer_stored=not live
     )
     addresses = {**known_url_map(), **found.store.options.url_map, **parse_map(url_map)}
     left_out = without or []

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_dacapo.cli.common import PathMapOption, StoreOption, find_run, find_store
+from napari_dacapo.cli.common import (
+    PathMapOption,
+    Segmentation,
+    SegmentationOption,
+    StoreOption,
+    find_run,
+    find_store,
+)
 from napari_dacapo.cli.screen import has_screen, need_screen
 from napari_dacapo.cli.tables import print_line
 from napari_dacapo.errors import NapariDacapoError
@@ -48,13 +55,7 @@ def open_run(
         str | None,
         typer.Option(help="Parameters of the segmentation, as named by show or as a number."),
     ] = None,
-    segmentation: Annotated[
-        str | None,
-        typer.Option(
-            metavar="stored|computed",
-            help="As stored, or computed from the prediction. Default: stored unless empty.",
-        ),
-    ] = None,
+    segmentation: SegmentationOption = None,
     link: Annotated[
         str | None,
         typer.Option(
@@ -93,9 +94,6 @@ def open_run(
         _open_link(link, store, path_map, url_map, screenshot)
         return
     assert run is not None
-    if segmentation not in (None, "stored", "computed"):
-        raise typer.BadParameter("--segmentation is stored or computed.")
-    source: Literal["stored", "computed"] | None = segmentation  # type: ignore[assignment]
     _check_picture(screenshot)
     if store is None and (volumes := _written(run)) is not None:
         if (dataset, iteration, parameters, segmentation) != (None,) * 4:
@@ -105,9 +103,9 @@ def open_run(
         return
     found = find_run(run, store, path_map)
     # What is not there is said before a window opens.
-    volumes_asked_for(found, dataset, iteration, parameters, source)
+    volumes_asked_for(found, dataset, iteration, parameters, segmentation)
     need_screen(for_picture=screenshot is not None)
-    _show(found, dataset, iteration, parameters, source, screenshot)
+    _show(found, dataset, iteration, parameters, segmentation, screenshot)
 
 
 def demo(
@@ -197,7 +195,7 @@ def _show(
     dataset: str | None,
     iteration: int | None,
     parameters: str | None,
-    segmentation: Literal["stored", "computed"] | None,
+    segmentation: Segmentation | None,
     screenshot: Path | None,
 ) -> None:
     from napari_dacapo.cli.window import show_run

@@ -60,7 +60,7 @@ def on_threads(
                 graph = {("part", i): (finish, _Quoted(part)) for i, part in enumerate(batch)}
                 get(graph, list(graph), pool=pool, num_workers=n_threads)
             done.put(None)
-        except BaseException as error:
+        except BaseException as error:  # raised by who waits for the parts
             done.put(error)
 
     with ThreadPoolExecutor(n_threads) as pool, ThreadPoolExecutor(1) as conductor:

@@ -93,7 +93,7 @@ class RowCache:
                 with os.fdopen(handle, "w", encoding="utf-8") as file:
                     file.write(content)
                 os.replace(temporary, self._path)
-            except BaseException:
+            except BaseException:  # Ctrl-C, too, must leave nothing behind
                 os.unlink(temporary)
                 raise
 

@@ -153,7 +153,7 @@ def open_regular(path: Path, *, follow_links: bool = True) -> BinaryIO:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise BrokenFileError(f"{path} is not a file.", path=path)
         return os.fdopen(descriptor, "rb")
-    except BaseException:
+    except BaseException:  # Ctrl-C, too, must leave nothing behind
         os.close(descriptor)
         raise
 

@@ -40,7 +40,7 @@ class _Work:
             return
         try:
             result = self.function()
-        except BaseException as error:
+        except BaseException as error:  # raised by who asks for the result, as futures do
             self.future.set_exception(error)
         else:
             self.future.set_result(result)

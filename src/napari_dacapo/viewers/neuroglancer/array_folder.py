@@ -83,7 +83,7 @@ class ArrayFolder:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise BrokenFileError(f"{self.path / key} is not a plain file.", path=self.path)
-        except BaseException:
+        except BaseException:  # Ctrl-C, too, must leave nothing behind
             os.close(descriptor)
             raise
         return descriptor, status.st_size
