@@ -872,7 +872,7 @@ def test_command_static(
         (("--iteration", "99"), "not validated at iteration 99.*10, 20"),
         (("--parameters", "nonsense"), "no parameters 'nonsense'"),
         (("--dataset", "nope"), "no dataset 'nope'; there is: aniso_val"),
-        (("--segmentation", "guessed"), "stored or computed"),
+        (("--segmentation", "guessed"), "not one of 'stored', 'computed'"),
         (("--parameters", "threshold_9", "--segmentation", "stored"), "threshold_9 is not stored"),
         (("--dataset", "aniso_train", "--iteration", "20"), "training dataset"),
         (("--without", "sgmentation"), "no layer 'sgmentation'"),
