@@ -10,12 +10,18 @@ import pytest
 import zarr
 from tests.viewers.on_screen import Later, layer, open_run, places
 
+from napari_dacapo.viewers.backends import backend_choices
+from napari_dacapo.viewers.session import Session
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from napari.components import ViewerModel
 
-    from napari_dacapo.viewers.session import Session
+    from napari_dacapo.volumes import Volume
+
+KEY = "napari-dacapo"
 
 
 def test_another_dataset_takes_the_place_of_the_one_on_screen(
@@ -36,6 +42,23 @@ def test_another_dataset_takes_the_place_of_the_one_on_screen(
     assert places(viewer) == {("mito_distance", "train")}
     session.select(dataset="val_west")
     assert places(viewer) == {("mito_distance", "val_west")}
+
+
+def test_a_backend_is_made_ready_for_all_that_is_shown(
+    viewer: ViewerModel, demo_store: Path
+) -> None:
+    ready: list[tuple[str, int]] = []
+
+    def prepare(volumes: Sequence[Volume]) -> None:
+        ready.extend((volume.role, len(viewer.layers)) for volume in volumes)
+
+    napari, *_ = backend_choices(viewer)
+    session = Session([replace(napari, prepare=prepare)])
+    open_run(session, demo_store, "mito_distance")
+    session.show("stacked")
+    assert [role for role, _ in ready] == [layer.metadata[KEY]["role"] for layer in viewer.layers]
+    assert ready[0] == ("raw", 0), "before anything is on screen"
+    session.close()
 
 
 def test_another_dataset_is_laid_out_as_the_one_before(

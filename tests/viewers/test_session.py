@@ -480,7 +480,7 @@ def test_cancel_before_a_store_is_there(later: tuple[Session, Later], demo_store
 def test_backends_are_switched_and_disabled_ones_are_not(viewer: ViewerModel, stores: Path) -> None:
     (napari, _) = backend_choices(viewer)
     missing = BackendChoice(
-        "neuroglancer", "not installed", False, lambda: None, lambda: pytest.fail("made")
+        "neuroglancer", "not installed", False, lambda volumes: None, lambda: pytest.fail("made")
     )
     session = Session((napari, missing))
     session.use_backend("neuroglancer")

@@ -8,9 +8,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari_dacapo.viewers.base import Backend
+    from napari_dacapo.volumes import Volume
 
 __all__ = ["BackendChoice", "backend_choices"]
 
@@ -30,7 +31,8 @@ class BackendChoice:
     usable : bool
         Whether `make` can be called.
     prepare : callable
-        Imports what takes long; callable on any thread.
+        Called with volumes before they are shown, on any thread: does what
+        takes long once, e.g. imports.
     make : callable
         Makes the backend, on the thread that owns the viewer.
     reveal : callable
@@ -41,7 +43,7 @@ class BackendChoice:
     name: str
     tooltip: str
     usable: bool
-    prepare: Callable[[], object]
+    prepare: Callable[[Sequence[Volume]], object]
     make: Callable[[], Backend]
     reveal: Callable[[Any], str] = lambda backend: ""
 
@@ -52,6 +54,10 @@ def backend_choices(viewer: Any) -> tuple[BackendChoice, ...]:
 
 
 def _napari(viewer: Any) -> BackendChoice:
+    def prepare(volumes: Sequence[Volume]) -> None:
+        import_module("napari_dacapo.viewers.napari.backend")
+        import_module("napari_dacapo.viewers.napari.first_layers").warm_up(volumes)
+
     def make() -> Backend:
         from napari_dacapo.viewers.napari.backend import NapariBackend
 
@@ -61,7 +67,7 @@ def _napari(viewer: Any) -> BackendChoice:
         "napari",
         "Open runs as layers of this napari window",
         usable=True,
-        prepare=lambda: import_module("napari_dacapo.viewers.napari.backend"),
+        prepare=prepare,
         make=make,
     )
 
@@ -83,7 +89,7 @@ def _neuroglancer() -> BackendChoice:
         if usable
         else "This version cannot show runs in neuroglancer: its backend is not installed",
         usable=usable,
-        prepare=lambda: import_module(NEUROGLANCER),
+        prepare=lambda volumes: import_module(NEUROGLANCER),
         make=make,
         reveal=reveal,
     )

@@ -142,8 +142,9 @@ class Screen:
         choice, looked_at = self.choice, self._looked_at(selection)
 
         def work(cancelled: Event) -> Iterator[Portion]:
-            choice.prepare()
-            yield from portions(run, selection, looked_at)
+            for portion in portions(run, selection, looked_at):
+                choice.prepare(portion.volumes)
+                yield portion
 
         def take(portion: Portion) -> None:
             problem = self._take(portion, selection, arrangement)

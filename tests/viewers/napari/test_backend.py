@@ -231,6 +231,19 @@ def test_layers_of_others_are_left_alone(backend, viewer, run_volumes):
     assert list(viewer.layers) == [mine]
 
 
+def test_layers_leave_together(backend, viewer, run_volumes):
+    """After each batch napari collects garbage and draws anew, which takes long."""
+    volumes = run_volumes()
+    backend.show(volumes)
+    batches, changes = [], []
+    viewer.layers.events.begin_batch.connect(lambda: batches.append(len(viewer.layers)))
+    viewer.layers.events.end_batch.connect(lambda: changes.append(len(viewer.layers)))
+    backend.remove(["no such slot"])
+    assert not batches
+    backend.remove([volume.identity.slot for volume in volumes])
+    assert (batches, changes) == ([4], [0])
+
+
 def test_unknown_slots_are_ignored(backend, viewer, run_volumes):
     volumes = run_volumes()
     backend.show(volumes)

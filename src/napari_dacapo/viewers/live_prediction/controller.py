@@ -130,8 +130,10 @@ class LivePredictions:
         self._set(LiveState("loading", run.name, request.iteration, mode))
 
         def work(cancelled: Event) -> Iterator[Prepared]:
-            choice.prepare()
-            yield prepare(run, request, mode)
+            prepared = prepare(run, request, mode)
+            shown = (prepared.raw, prepared.computed, prepared.stored)
+            choice.prepare([volume for volume in shown if volume is not None])
+            yield prepared
 
         self._loading.start(
             "Loading the checkpoint…", work, on_value=self._begin, on_error=self._fail

@@ -176,8 +176,13 @@ class NapariBackend:
 
     def remove(self, slots: Iterable[str]) -> None:
         """Take the volumes of these slots off the screen; unknown slots are ignored."""
-        for layer in self._in_slots(set(slots)):
-            self.viewer.layers.remove(layer)
+        leaving = self._in_slots(set(slots))
+        if not leaving:
+            return
+        # One by one, napari would collect garbage and draw the others anew after each of them.
+        with self.viewer.layers.batched_update():
+            for layer in leaving:
+                self.viewer.layers.remove(layer)
 
     def shown(self) -> list[Volume]:
         """Return the volumes on screen that came from this package, in order."""

@@ -40,6 +40,7 @@ __all__ = [
     "layer_data",
     "place",
     "run_layer_data",
+    "shown_dtype",
     "stack_layer_data",
 ]
 
@@ -236,14 +237,17 @@ def _channel(volume: Volume, data: da.Array, index: int | None) -> da.Array:
     return one
 
 
+def shown_dtype(dtype: np.dtype[Any], look: Appearance) -> np.dtype[Any]:
+    """Return the type of the elements that napari is given for those of a volume."""
+    if dtype.kind == "b":  # no labels for napari
+        return np.dtype(np.uint8)
+    if dtype == np.float16 and look.kind == "image":
+        return np.dtype(np.float32)
+    return dtype
+
+
 def _element_type(data: da.Array, look: Appearance) -> da.Array:
-    """Return data with elements that napari shows: it knows no bool labels."""
-    dtype = data.dtype
-    if dtype.kind == "b":
-        dtype = np.dtype(np.uint8)
-    elif dtype == np.float16 and look.kind == "image":
-        dtype = np.dtype(np.float32)
-    converted: da.Array = data.astype(dtype)  # type: ignore[no-untyped-call]
+    converted: da.Array = data.astype(shown_dtype(data.dtype, look))  # type: ignore[no-untyped-call]
     return converted
 
 
