@@ -95,6 +95,7 @@ class Model(nn.Module):
             functools.reduce(lambda a, b: a * b, (factor[axis] for factor in factors), 1)
             for axis in range(dims)
         )
+        self._output_shapes: dict[Shape, tuple[int, Shape]] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         """Run the network on (batch, channels, *spatial); activated when in eval mode."""
@@ -115,13 +116,16 @@ class Model(nn.Module):
         ValueError
             If the network cannot take that shape.
         """
-        with torch.device("meta"), torch.no_grad():
-            twin = Model(*self.configs)
-            try:
-                y = twin(torch.empty((1, self.num_in_channels, *input_shape)))
-            except _TORCH_SAYS_NO as error:
-                raise ValueError(first_line(error)) from error
-        return int(y.shape[1]), tuple(y.shape[2:])
+        shape = tuple(input_shape)
+        if shape not in self._output_shapes:
+            with torch.device("meta"), torch.no_grad():
+                twin = Model(*self.configs)
+                try:
+                    y = twin(torch.empty((1, self.num_in_channels, *shape)))
+                except _TORCH_SAYS_NO as error:
+                    raise ValueError(first_line(error)) from error
+            self._output_shapes[shape] = int(y.shape[1]), tuple(y.shape[2:])
+        return self._output_shapes[shape]
 
     def scale(self, voxel_size: Sequence[float]) -> tuple[float, ...]:
         """Return the voxel size of the output for that of the input."""
