@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import gzip
 import json
 import os
@@ -63,6 +65,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays till the end: modules and thousands of tests."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def stores() -> Path:
     """Folder of real stores (see tests/data/README.md); never written.
@@ -82,7 +90,17 @@ def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of the sample runs, as the package ships it; never written."""
     from napari_dacapo.samples import unpack_store
 
-    return unpack_store(cache=tmp_path_factory.mktemp("samples"))
+    base = tmp_path_factory.getbasetemp()
+    # The folders of all workers are in one, so that what one unpacked is there for the others.
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    return unpack_store(cache=shared / "caches" / "napari-dacapo")
+
+
+@pytest.fixture
+def user_samples(demo_store: Path, _isolated_user: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same store, as a user has it who looked at a sample before."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(demo_store.parents[2]))
+    return demo_store
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +117,14 @@ def _isolated_user(
         monkeypatch.delenv(name, raising=False)
 
 
+@functools.cache
+def _settings_models() -> Any:
+    """What the manifests of plugins declare is the same for all tests, and takes long to read."""
+    from napari.settings._plugin_config_generator import plugin_configuration_generator
+
+    return plugin_configuration_generator()
+
+
 @pytest.fixture
 def own_preferences(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
@@ -111,6 +137,7 @@ def own_preferences(
 
     folder = tmp_path_factory.mktemp("preferences")
     monkeypatch.setattr(settings, "_CFG_PATH", str(folder / "settings.yaml"))
+    monkeypatch.setattr(settings, "plugin_configuration_generator", _settings_models)
     settings._clear_plugin_settings_cache()
     yield
     settings._clear_plugin_settings_cache()

@@ -19,7 +19,6 @@ from napari_dacapo.errors import (
 )
 from napari_dacapo.runs import Run, Store, open_store
 from napari_dacapo.runs.datasets import SAMPLE_NOTE
-from napari_dacapo.samples import unpack_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,12 +176,11 @@ def test_a_path_map_that_does_not_count_is_said_where_it_is_missed(
     assert open_store(file).run("dist_aniso").dataset("aniso_val").raw.notes == ()
 
 
-def test_copies_in_the_samples_ask_for_no_path_map(tmp_path: Path) -> None:
+def test_copies_in_the_samples_ask_for_no_path_map(user_samples: Path, tmp_path: Path) -> None:
     # Nobody but their maker has the originals.
-    store = unpack_store()
-    notes = [volume.notes for volume in open_store(store).run("mito_distance").volumes()[:2]]
+    notes = [volume.notes for volume in open_store(user_samples).run("mito_distance").volumes()[:2]]
     assert notes == [(SAMPLE_NOTE,)] * 2
-    shutil.copytree(store, tmp_path / "mine")
+    shutil.copytree(user_samples, tmp_path / "mine")
     raw = open_store(tmp_path / "mine").run("mito_distance").dataset().raw
     assert "path map" in raw.notes[0]
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import pickle
 import re
+import select
 import socket
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -221,8 +223,11 @@ def test_nothing_of_a_password_that_is_not_escaped_is_told(
 
 
 @pytest.fixture
-def server() -> Iterator[Any]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Serve the wire protocol."""
+    # It looks whether it is to stop every second, else.
+    hasty = {"select": lambda read, write, other, _: select.select(read, write, other, 0.02)}
+    monkeypatch.setattr(mockupdb, "select", SimpleNamespace(**vars(select) | hasty))
     server = mockupdb.MockupDB(auto_ismaster={"maxWireVersion": 21, "minWireVersion": 0})
     server.run()
     yield server

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QScrollArea, QWidget
 
 from napari_dacapo import preferences
 from napari_dacapo.reader import read_run
-from napari_dacapo.samples import unpack_store
 from napari_dacapo.widgets.run_view import KEYS
 from napari_dacapo.widgets.runs_widget import RunsWidget
 
@@ -123,11 +122,11 @@ def test_the_store_of_the_preferences_goes_before_the_options_file(
     assert offered(dock) == [str(options_file), str(demo_store)]
 
 
-def test_samples_are_not_remembered(qtbot: QtBot, dock: RunsWidget) -> None:
-    dock.open_store(str(unpack_store()))
+def test_samples_are_not_remembered(qtbot: QtBot, dock: RunsWidget, user_samples: Path) -> None:
+    dock.open_store(str(user_samples))
     qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2)
     assert preferences.recent_stores() == ()
-    assert dock.stores.chooser.currentData() == str(unpack_store())
+    assert dock.stores.chooser.currentData() == str(user_samples)
 
 
 def test_a_broken_store_says_why(qtbot: QtBot, dock: RunsWidget, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import QApplication, QScrollArea
 
 import napari_dacapo
 from napari_dacapo import commands, preferences
-from napari_dacapo.samples import unpack_store
 from napari_dacapo.widgets.open_dialog import OpenDialog
 from napari_dacapo.widgets.runs_widget import RunsWidget
 
@@ -191,18 +190,20 @@ def on_screen(viewer: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("run", ["mito_distance", "cell_affinities"])
-@pytest.mark.parametrize("way", ["reader", "sample"])
-def test_every_way_into_napari_shows_the_same(window_viewer: Any, run: str, way: str) -> None:
-    store = unpack_store()
+@pytest.mark.parametrize(
+    ("way", "run"), [("reader", "mito_distance"), ("sample", "cell_affinities")]
+)
+def test_every_way_into_napari_shows_the_same(
+    window_viewer: Any, user_samples: Path, way: str, run: str
+) -> None:
     if way == "reader":
-        window_viewer.open(str(store / run), plugin="napari-dacapo")
+        window_viewer.open(str(user_samples / run), plugin="napari-dacapo")
     else:
         window_viewer.open_sample("napari-dacapo", run)
     found = on_screen(window_viewer)
     window_viewer.layers.clear()
     window_viewer.canvas.overlays.scale_bar.visible = False
-    napari_dacapo.add_run(window_viewer, napari_dacapo.open_store(store).run(run))
+    napari_dacapo.add_run(window_viewer, napari_dacapo.open_store(user_samples).run(run))
     assert found == on_screen(window_viewer)
     assert found["scale bar"]
     assert "iteration" in found["legend"][1]

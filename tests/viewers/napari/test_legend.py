@@ -5,21 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from napari import settings
 
 from napari_dacapo import commands, preferences
 from napari_dacapo.viewers.napari.backend import NapariBackend
 from napari_dacapo.viewers.napari.legend import LEGEND
 from napari_dacapo.volumes import Identity
 
-
-@pytest.fixture(autouse=True)
-def _preferences(tmp_path, monkeypatch):
-    """Keep the preferences of each test in a file of its own."""
-    monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "settings.yaml"))
-    settings._clear_plugin_settings_cache()
-    yield
-    settings._clear_plugin_settings_cache()
+pytestmark = pytest.mark.usefixtures("own_preferences")
 
 
 @pytest.fixture

@@ -25,14 +25,8 @@ def _cache() -> Iterator[None]:
 
 
 @pytest.fixture
-def display(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Preferences in a file of their own; napari reads where they are once."""
-    from napari import settings
-
-    monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "settings.yaml"))
-    settings._clear_plugin_settings_cache()
-    yield get_plugin_settings("napari-dacapo").display
-    settings._clear_plugin_settings_cache()
+def display(own_preferences: None) -> Any:
+    return get_plugin_settings("napari-dacapo").display
 
 
 @pytest.mark.parametrize("way", ["add_run", "reader", "sample"])

@@ -122,25 +122,27 @@ def test_a_zarr_array_is_served_and_where_it_belongs(
         viewer.close()
 
 
-@pytest.mark.parametrize("kind", ["zarr", "dask", "LocalVolume"])
 @pytest.mark.parametrize("dtype", ["u2", "i2", "u4", "i4", "f8"])
 def test_images_are_seen_without_saying_what_range(
-    page: Page, screenshot: Callable[[Any], Picture], tmp_path: Path, dtype: str, kind: str
+    page: Page, screenshot: Callable[[Any], Picture], tmp_path: Path, dtype: str
 ) -> None:
     values = (np.indices((6, 20, 24)).sum(axis=0) % 60).astype(dtype)
-    array: Any = da.from_array(values, chunks=16)
-    if kind == "zarr":
-        array = zarr.create_array(tmp_path / "a.zarr", data=values, chunks=(16, 16, 16))
-    elif kind == "LocalVolume":
-        space = neuroglancer.CoordinateSpace(names=["z", "y", "x"], units="nm", scales=[1, 1, 1])
-        array = neuroglancer.LocalVolume(values, space, volume_type="image")
-    viewer = get_viewer({"raw": {"array": array}})
+    stored = zarr.create_array(tmp_path / "a.zarr", data=values, chunks=(16, 16, 16))
+    space = neuroglancer.CoordinateSpace(names=["z", "y", "x"], units="nm", scales=[1, 1, 1])
+    arrays = {
+        "zarr": stored,
+        "dask": da.from_array(values, chunks=16),
+        "LocalVolume": neuroglancer.LocalVolume(values, space, volume_type="image"),
+    }
+    viewer = get_viewer({name: {"array": array} for name, array in arrays.items()})
     try:
         plain(viewer, 2.5)
         page.goto(viewer.get_viewer_url())
-        shown = at_voxels(screenshot(viewer), (20, 24))
-        expected = values[2] / values.max() * 255.0
-        np.testing.assert_allclose(shown[..., 0], expected, atol=1.5)
+        for name in arrays:
+            only(viewer, name)
+            shown = at_voxels(screenshot(viewer), (20, 24))
+            expected = values[2] / values.max() * 255.0
+            np.testing.assert_allclose(shown[..., 0], expected, atol=1.5, err_msg=name)
     finally:
         viewer.close()
 
