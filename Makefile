@@ -16,13 +16,18 @@ export PYTHONDONTWRITEBYTECODE =
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
-demo: window-packages $(STAMP) ## Open napari with a real training run (a picture of it where there is no screen)
+# What is slow on a new machine, Debian's packages and Python's, is installed at the same time.
+set_up = @$(MAKE) --no-print-directory -j2 $(1) $(STAMP)
+
+demo: ## Open napari with a real training run (a picture of it where there is no screen)
+	$(call set_up,window-packages)
 	@$(VENV)/bin/napari-dacapo demo
 
 # Windows that share a screen take the keyboard from each other: the many tests of widgets run
 # without a screen, and the few that need a real window one after the other, beside those that need a
 # browser.
-test: test-packages $(STAMP) ## Run the tests, in real windows and a real browser too (`make long-test` has some more)
+test: ## Run the tests, in real windows and a real browser too (`make long-test` has some more)
+	$(call set_up,test-packages)
 	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "not window and not browser and not long" $(PYTEST_ARGS)
 	$(DISPLAYED) $(PY) -m pytest -m "window or browser" $(PYTEST_ARGS) --dist loadgroup $(WINDOW_TESTS)
 

@@ -24,8 +24,12 @@ fi
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        apt-get -qq update
-        DEBIAN_FRONTEND=noninteractive apt-get -qq install -y "python$version-venv" >/dev/null
+        (
+            # system-packages.sh may run at the same time.
+            flock 9
+            apt-get -qq update
+            DEBIAN_FRONTEND=noninteractive apt-get -qq install -y "python$version-venv" >/dev/null
+        ) 9<"$here/scripts/system-packages.sh"
     else
         echo "Please install the package python$version-venv and run this again." >&2
         exit 1

@@ -35,11 +35,13 @@ done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "Installing system packages:$missing"
     export DEBIAN_FRONTEND=noninteractive
-    lock="-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3"
+    apt="apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -qq"
+    # make-venv.sh, which may run at the same time, may need a package as well.
+    exec 9<"$0" && flock 9
     # shellcheck disable=SC2086
-    apt-get $lock -qq update
+    $apt update
     # shellcheck disable=SC2086
-    apt-get $lock -qq install -y --no-install-recommends $missing >/dev/null
+    $apt install -y --no-install-recommends $missing >/dev/null
     exit 0
 fi
 
