@@ -18,7 +18,7 @@ PACKAGE = SRC / "napari_dacapo"
 
 # A module imports from its own layer and from those before it.
 LAYERS = (
-    {"errors", "plain_yaml", "_version", "options", "samples"},
+    {"errors", "plain_yaml", "_version", "options", "own_process", "samples"},
     {"store"},
     {"volumes"},
     {"models", "analysis"},

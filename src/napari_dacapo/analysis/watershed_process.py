@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import threading
 from math import prod
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dacapo import own_process
 from napari_dacapo.analysis import methods
 from napari_dacapo.analysis.cancelling import check_cancelled
 from napari_dacapo.errors import AnalysisError
@@ -66,7 +65,7 @@ def watershed(
         If an affinity is NaN, or the process failed, for want of memory for
         example.
     """
-    if prod(affinities.shape[1:]) < _WORTH_A_PROCESS or not sys.executable:
+    if prod(affinities.shape[1:]) < _WORTH_A_PROCESS or not own_process.can_start():
         return methods.watershed(affinities, offsets, bias)
     affinities = np.ascontiguousarray(affinities, dtype=affinities.dtype.newbyteorder("="))
     question = {
@@ -83,16 +82,7 @@ def watershed(
 def _ask(question: Sequence[bytes | memoryview]) -> bytearray:
     """Start the process and return what it answers, which can be written to."""
     check_cancelled()
-    paths = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", _BEGIN],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # No window of its own on Windows.
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-    )
+    process = own_process.start(_BEGIN)
     # communicate() forgets what is left to send when its time is over (CPython 3.11).
     sender = threading.Thread(target=_send, args=(process.stdin, question), daemon=True)
     sender.start()

@@ -12,7 +12,7 @@ import contextlib
 import json
 import os
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,54 @@ from napari_dacapo.runs.state import Progress
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RowCache"]
+__all__ = ["KnownRow", "RowCache"]
 
 _MAX_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRow:
+    """A row as it was read, at whatever time.
+
+    Attributes
+    ----------
+    row : RunRow
+        The row without its state, which changes with time alone.
+    progress : Progress
+        What the state follows from.
+    marks : list of list of int or None
+        The run's files before it was read, see
+        :func:`~napari_dacapo.runs.marks.fingerprint`; None if the row may
+        change though they do not.
+    """
+
+    row: RunRow
+    progress: Progress
+    marks: list[list[int]] | None
+
+    def at(self, now: float) -> RunRow:
+        """Return the row with its state at a time, in seconds since the epoch."""
+        return self.row.at(self.progress, now)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        return {
+            "marks": self.marks,
+            "row": self.row.as_dict(),
+            "progress": asdict(self.progress),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> KnownRow:
+        """Make it of what :meth:`as_dict` gave, also after a way through JSON.
+
+        Raises
+        ------
+        KeyError, TypeError, AttributeError
+            If these are not such values.
+        """
+        row, progress = RunRow.from_dict(values["row"]), Progress(**values["progress"])
+        return cls(row, progress, values["marks"])
 
 
 class RowCache:
@@ -50,27 +95,25 @@ class RowCache:
         self._seen: dict[str, dict[str, Any]] = {}
         self._changed = False
 
-    def get(self, name: str, marks: list[list[int]] | None, now: float) -> RunRow | None:
-        """Return the row of a run, with its state of now, if its files have not changed since."""
+    def __contains__(self, name: object) -> bool:
+        return name in self._rows
+
+    def get(self, name: str, marks: list[list[int]] | None) -> KnownRow | None:
+        """Return what is known of a run if its files have not changed since."""
         entry = self._rows.get(name)
         if marks is None or not isinstance(entry, dict) or entry.get("marks") != marks:
             return None
         try:
-            row = RunRow.from_dict(entry["row"])
-            row = row.at(Progress(**entry["progress"]), now)
+            known = KnownRow.from_dict(entry)
         except (KeyError, TypeError, AttributeError):
             return None
         self._seen[name] = entry
-        return row
+        return known
 
-    def put(self, row: RunRow, progress: Progress, marks: list[list[int]] | None) -> None:
-        """Keep a row that was just read, without its state; `marks` were taken before that."""
-        if marks is not None:
-            self._seen[row.name] = {
-                "marks": marks,
-                "row": row.as_dict(),
-                "progress": asdict(progress),
-            }
+    def put(self, known: KnownRow) -> None:
+        """Keep a row that was just read, if its marks say when it changes."""
+        if known.marks is not None:
+            self._seen[known.row.name] = known.as_dict()
             self._changed = True
 
     def save(self, *, complete: bool) -> None:

@@ -11,7 +11,8 @@ from napari_dacapo.options import Options, load_options
 from napari_dacapo.runs.marks import fingerprint
 from napari_dacapo.runs.readings import Readings, last_change
 from napari_dacapo.runs.row import RunRow
-from napari_dacapo.runs.row_cache import RowCache
+from napari_dacapo.runs.row_cache import KnownRow, RowCache
+from napari_dacapo.runs.row_helper import RowHelper
 from napari_dacapo.runs.state import UNREADABLE
 
 if TYPE_CHECKING:
@@ -156,34 +157,50 @@ class Store:
         cached = self.options.type == "files"
         cache = RowCache(self.options.runs_base_dir) if cached else None
         complete = False
-        try:
-            for name in self.run_names():
-                if stop():
-                    return
-                yield self._row(name, cache)
-            complete = True
-        finally:
-            if cache is not None:
-                cache.save(complete=complete)
+        names = self.run_names()
+        unknown = [name for name in names if name not in cache] if cache is not None else []
+        with RowHelper(self, unknown) as helper:
+            try:
+                for name in names:
+                    if stop():
+                        return
+                    yield self._row(name, cache, helper).at(time.time())
+                complete = True
+            finally:
+                if cache is not None:
+                    cache.save(complete=complete)
 
-    def _row(self, name: str, cache: RowCache | None) -> RunRow:
-        marks = fingerprint(self.options.runs_base_dir, name) if cache else None
-        if cache and (row := cache.get(name, marks, time.time())) is not None:
-            return row
+    def _row(self, name: str, cache: RowCache | None, helper: RowHelper) -> KnownRow:
+        known = helper.take(name)
+        if known is None:
+            marks = fingerprint(self.options.runs_base_dir, name) if cache else None
+            if cache and (known := cache.get(name, marks)) is not None:
+                return known
+            known = self.read_row(name, marks)
+        if cache is not None:
+            cache.put(known)
+        return known
+
+    def read_row(self, name: str, marks: list[list[int]] | None = None) -> KnownRow:
+        """Read what a list shows of a run, whatever was read before.
+
+        Parameters
+        ----------
+        name : str
+            The run.
+        marks : list of list of int, optional
+            Its files as they are now, see :func:`~napari_dacapo.runs.marks.fingerprint`.
+        """
         try:
             readings = Readings(self, self.config_store.retrieve_run_config(name))
             row = readings.stateless_row
         except NapariDacapoError as error:
             row = RunRow(name=name, last_change=last_change(self, name), problem=str(error))
             # What the file system refused may be read the next time, though no file changed.
-            if cache and not isinstance(error.__cause__, OSError):
-                cache.put(row, UNREADABLE, marks)
-            return row
-        progress = readings.progress
+            passing = isinstance(error.__cause__, OSError)
+            return KnownRow(row, UNREADABLE, None if passing else marks)
         # The files do not change when a file server answers again.
-        if cache and not readings.has_passing_problem:
-            cache.put(row, progress, marks)
-        return row.at(progress, time.time())
+        return KnownRow(row, readings.progress, None if readings.has_passing_problem else marks)
 
 
 def open_store(
