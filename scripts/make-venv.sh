@@ -38,7 +38,8 @@ fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "Installing napari-dacapo and what its tests need into $venv (a minute or two, once)"
-pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check -c $here/constraints.txt"
+# Nothing is compiled beforehand: torch alone has thousands of modules, of which few are imported.
+pip="$venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -c $here/constraints.txt"
 wanted="$here[all,mongo,notebook,dev]"
 # torch comes by pip, which knows where this machine gets its builds from; uv installs the many
 # other packages several times faster, and where it cannot, pip does that as well.

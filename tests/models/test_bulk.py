@@ -424,18 +424,17 @@ def test_on_a_cluster_of_two_workers(stores: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(labels, np.asarray(open_volume(output).data) > 0)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_no_scheduler_there(prediction: Any, tmp_path: Path) -> None:
     from napari_dacapo.models import engines
 
-    start = time.monotonic()
     with pytest.raises(PredictionError, match="no dask scheduler at"):
         list(
             engines.on_cluster(
                 "tcp://127.0.0.1:9", print, [1], cancelled=lambda: False, timeout="1s"
             )
         )
-    assert start
 
 
 def test_shards_hold_whole_blocks(kit: Any, tiny: Any, tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ def test_blocks_of_networks_with_attention_are_not_cut(kit: Any, padding: str) -
     assert halves(model, (48, 48, 48)) is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "changes",
     [

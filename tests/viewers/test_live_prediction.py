@@ -290,6 +290,7 @@ class TestLooking:
         assert desk.live.state.phase == "stopped"
         assert desk.layers("live")
 
+    @pytest.mark.long
     def test_what_was_taken_off_the_screen_stays_off(self, desk: Desk) -> None:
         self.look_at_corner(desk)
         desk.predict(300, validation("val_west"), "here")
@@ -310,6 +311,7 @@ class TestLooking:
             thread.join(TIMEOUT)
         assert not [t for t in threading.enumerate() if "live prediction" in t.name]
 
+    @pytest.mark.long
     def test_in_3d_all_is_on_screen(self, desk: Desk) -> None:
         desk.viewer.dims.ndisplay = 3
         desk.viewer.reset_view()
@@ -572,6 +574,7 @@ class TestNeuroglancer:
         part = np.asarray(shown["live"].data[:, :4, :4, :4])
         assert not np.isnan(part).any()
 
+    @pytest.mark.long
     def test_all_of_it_is_computed_beforehand(
         self, make_desk: Callable[[Path], Desk], demo_store: Path
     ) -> None:

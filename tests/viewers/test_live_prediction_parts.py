@@ -235,6 +235,7 @@ class TestPlacesOfRaw:
 
 
 class TestChangedInPlace:
+    @pytest.mark.long
     def test_each_prediction_of_a_layer_is_of_what_it_is_now(self, stores: Path) -> None:
         elements = np.random.default_rng(0).random((16, 16, 16), np.float32)
         raw = as_volume(elements, "mine", voxel_size=(8, 8, 8))

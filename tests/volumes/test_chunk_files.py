@@ -132,6 +132,7 @@ def test_metadata_that_is_a_link_within_allowed_folders(tmp_path, write_zarr):
     assert open_volume(path, roots=[tmp_path]).shape == (4, 4, 4)
 
 
+@pytest.mark.long
 def test_a_pipe_among_very_many_chunks(tmp_path, write_zarr):
     """Too many for all of them to be looked at when the array is opened."""
     path = write_zarr(tmp_path / "a", np.ones((600, 4, 4), "u1"), chunks=(1, 4, 4))
@@ -145,6 +146,7 @@ def test_a_pipe_among_very_many_chunks(tmp_path, write_zarr):
     assert (np.asarray(volume.data[7::100]) == 1).all()
 
 
+@pytest.mark.long
 def test_a_link_is_found_however_the_chunks_are_reached(tmp_path, write_zarr):
     """One chunk of 1000 is a link; each index that touches it is refused, and no other."""
     path = write_zarr(tmp_path / "store/a", np.ones((20, 20, 20), "u1"), chunks=(2, 2, 2))

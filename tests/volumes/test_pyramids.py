@@ -83,6 +83,7 @@ def test_levels_of_labels_are_the_most_frequent(tmp_path):
     assert (level[:, 300:] == 2**60 + 1).all()
 
 
+@pytest.mark.long
 def test_computed_elements_have_levels_too(long):
     volume, data = long
     scaled = with_pyramid(volume.with_(data=volume.data.map(Affine(0, 255))))
@@ -106,6 +107,7 @@ def test_bools_are_not_averaged(tmp_path):
     assert np.asarray(volume.levels[0].data).all()
 
 
+@pytest.mark.long
 def test_configs_over_large_arrays_have_levels(long):
     volume, data = long
     source = {

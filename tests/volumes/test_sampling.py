@@ -72,6 +72,7 @@ def test_small_arrays_elsewhere(dtype: str, kind: str, tmp_path: Path) -> None:
     assert found == (values.min(), values.max())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", [(4096, 4096, 4096), (2, 3, 300, 300, 300), (4, 2**17)])
 def test_no_more_than_a_part_of_large_arrays_is_read(shape: tuple[int, ...]) -> None:
     array = Counting(shape, "u2")

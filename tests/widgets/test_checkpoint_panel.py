@@ -171,6 +171,7 @@ class TestPredicting:
         assert "max |difference|" in page.status.text.text()
         assert "error" in roles(viewer)
 
+    @pytest.mark.long
     def test_another_checkpoint_at_the_same_place(
         self, qtbot: QtBot, page: Any, viewer: ViewerModel
     ) -> None:

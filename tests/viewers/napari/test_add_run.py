@@ -152,7 +152,7 @@ def run_names(stores):
             yield store, path.stem
 
 
-@pytest.mark.parametrize("mapped", [True, False])
+@pytest.mark.parametrize("mapped", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_every_run_opens_or_says_why_not(stores, mapped):
     path_map = {"/nrs/demo/dacapo-data": str(stores / "data")} if mapped else {}
     failed = {}

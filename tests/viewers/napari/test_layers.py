@@ -72,6 +72,7 @@ def test_raw_of_4_nm_and_gt_of_8_nm_align_at_corners(make_volume):
     np.testing.assert_allclose(corners[0], [[100] * 3, [132] * 3])
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=50)
 @given(
     voxel_size=st.tuples(*[st.floats(0.5, 500)] * 3),
