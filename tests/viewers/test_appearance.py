@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from napari_dacapo.viewers.appearance import (
     contrast_limits,
     is_offset_name,
 )
-from napari_dacapo.viewers.colormaps import GT, SEGMENTATION, class_color
+from napari_dacapo.viewers.colormaps import GT, LIVE, SEGMENTATION, class_color
 from napari_dacapo.volumes import Identity, Volume
 
 
@@ -145,6 +147,16 @@ def test_gt_and_segmentation_masks_are_lines_of_two_colours():
     assert gt.class_colors[1] == (*GT, 1)
     assert segmentation.class_colors[1] == (*SEGMENTATION, 1)
     assert gt.class_names == {1: "mito"}
+
+
+def test_a_live_segmentation_is_told_from_that_of_a_validation():
+    mask = volume("segmentation", "u1", kind="labels", class_names={1: "mito"})
+    identities = [replace(mask.identity, variant=name) for name in ("stored", "computed", "live")]
+    looks = [appearance(mask.with_(identity=identity)) for identity in identities]
+    stored, computed, live = (look.class_colors[1] for look in looks)
+    assert stored == computed == (*SEGMENTATION, 1)
+    assert live == (*LIVE, 1)
+    assert len({SEGMENTATION, LIVE, GT}) == 3
 
 
 def test_masks_of_several_channels_have_a_colour_each():

@@ -23,6 +23,7 @@ from napari_dacapo.viewers.colormaps import (
     ERROR,
     GT,
     LINE,
+    LIVE,
     SEGMENTATION,
     class_color,
     class_colormap,
@@ -187,7 +188,9 @@ def _labels(volume: Volume) -> Appearance:
     channels = tuple(ChannelAppearance(name, "", True) for name in channel_names)
     if _is_mask(volume):
         kind = "mask"
-        color = {"gt": GT, "target": GT, "error": ERROR}.get(volume.role, SEGMENTATION)
+        # One beside that of a validation, with which it is compared.
+        segmentation = LIVE if volume.identity.variant_slot else SEGMENTATION
+        color = {"gt": GT, "target": GT, "error": ERROR}.get(volume.role, segmentation)
         names = names or {1: channel_names[0] if len(channel_names) == 1 else volume.role}
         colors = {value: (*color, 1.0) for value in names if value > 0}
         if len(channels) > 1:

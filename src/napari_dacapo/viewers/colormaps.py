@@ -16,6 +16,7 @@ __all__ = [
     "COLORMAPS",
     "ERROR",
     "GT",
+    "LIVE",
     "RGBA",
     "SEGMENTATION",
     "ColorStops",
@@ -31,6 +32,7 @@ _BLUE = (0.18, 0.55, 1.0)
 _ORANGE = (1.0, 0.55, 0.1)
 GT: RGB = (0.25, 1.0, 0.75)
 SEGMENTATION: RGB = (1.0, 0.25, 0.65)
+LIVE: RGB = (1.0, 0.85, 0.2)
 ERROR: RGB = (1.0, 0.15, 0.15)
 LINE: RGBA = (1.0, 1.0, 1.0, 1.0)
 
