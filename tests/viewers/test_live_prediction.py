@@ -153,6 +153,28 @@ class TestComparing:
             assert list(layer.translate) == list(prediction.translate)
             assert list(map(str, layer.units)) == ["nanometer"] * 3
 
+    def test_what_is_stored_of_the_checkpoint_is_on_screen_with_it(
+        self, desk: Desk, stores: Path
+    ) -> None:
+        desk.select("dist_same_iso0")
+        desk.session.show()
+        assert desk.session.selection.iteration == 60
+        desk.predict(20, validation("iso0_val_a"), "compare")
+        assert desk.session.selection.iteration == 20
+        (layer,) = desk.layers("prediction")
+        assert layer.metadata[KEY]["iteration"] == 20
+        expected = stored(
+            stores / "pypi-0.3.5", "dist_same_iso0", "20", "ds_iso0_val_a", "prediction"
+        )
+        np.testing.assert_array_equal(desk.elements("prediction"), expected[0])
+
+    def test_what_was_not_on_screen_is_not_put_there(self, desk: Desk) -> None:
+        desk.select("dist_same_iso0")
+        desk.session.show()
+        desk.predict(20, validation("iso0_val_b"), "compare")
+        assert desk.session.selection.iteration == 60
+        assert desk.session.selection.dataset == "iso0_val_a"
+
     def test_only_where_something_is_stored(self, desk: Desk) -> None:
         desk.select("dist_same_iso0")
         desk.predict(60, RawSource("training", "iso0_train"), "compare")

@@ -11,9 +11,11 @@ from napari_dacapo.viewers.selection import (
     nearest,
     resolve,
     segmentation_choices,
+    selection_of,
     short,
     step,
 )
+from napari_dacapo.volumes import Identity
 
 WATERSHED = "WatershedPostProcessorParameters(id=2, bias=0.5, context=(32, 32, 32))"
 OFFER = Offer(
@@ -157,3 +159,38 @@ def test_stepping_visits_all_and_stops_at_the_ends(
 def test_stepping_without_a_start() -> None:
     assert step((), None, 1) is None
     assert step((1, 2), None, 1) == 2
+
+
+def identities(store: str = "/store", run: str = "run", dataset: str = "val") -> list[Identity]:
+    """Raw, prediction and segmentation, as a reader makes them."""
+    return [
+        Identity(run, dataset, "raw", store=store),
+        Identity(run, dataset, "prediction", 40, store=store),
+        Identity(run, dataset, "segmentation", 40, "threshold_0.2", "stored", store),
+    ]
+
+
+def test_what_is_on_screen_was_selected() -> None:
+    expected = Selection("run", "val", 40, "threshold_0.2", "stored")
+    assert selection_of(identities()) == ("/store", expected)
+    assert selection_of(identities()[:1]) == ("/store", Selection("run", "val"))
+
+
+def test_of_several_runs_the_uppermost_counts() -> None:
+    shown = [*identities("/a", "lower"), *identities("/b", "upper")[:2]]
+    live = Identity("lower", "val", "segmentation", 20, variant="live", store="/a")
+    assert selection_of([*shown, live]) == ("/b", Selection("upper", "val", 40))
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        [],
+        identities(store="mongodb://host/dacapo"),
+        identities(store=""),
+        identities(run=""),
+        identities("/out.zarr")[1:],  # written by `predict`
+    ],
+)
+def test_what_no_store_of_files_has_selects_nothing(shown: list[Identity]) -> None:
+    assert selection_of(shown) is None

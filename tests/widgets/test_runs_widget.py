@@ -14,7 +14,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QScrollArea, QWidget
 
-from napari_dacapo import preferences
+from napari_dacapo import add_run, open_store, preferences
 from napari_dacapo.reader import read_run
 from napari_dacapo.widgets.run_view import KEYS
 from napari_dacapo.widgets.runs_widget import RunsWidget
@@ -120,6 +120,24 @@ def test_the_store_of_the_preferences_goes_before_the_options_file(
     dock = make_dock()
     qtbot.waitUntil(lambda: len(dock.session.store.rows) == 2)
     assert offered(dock) == [str(options_file), str(demo_store)]
+
+
+def test_what_came_without_a_dock_is_selected(
+    qtbot: QtBot,
+    viewer: ViewerModel,
+    make_dock: Callable[[], RunsWidget],
+    demo_store: Path,
+    options_file: Path,
+) -> None:
+    layers = add_run(viewer, open_store(demo_store).run("mito_distance"), iteration=1200)
+    dock = make_dock()
+    qtbot.waitUntil(lambda: dock.session.facts is not None and dock.session.busy == "")
+    selection = dock.session.selection
+    assert (selection.run, selection.iteration) == ("mito_distance", 1200)
+    assert dock.stores.chooser.currentData() == str(demo_store)
+    dock.session.step(1)
+    qtbot.waitUntil(lambda: layers[2].metadata["napari-dacapo"]["iteration"] == 1500)
+    assert list(viewer.layers) == layers
 
 
 def test_samples_are_not_remembered(qtbot: QtBot, dock: RunsWidget, user_samples: Path) -> None:

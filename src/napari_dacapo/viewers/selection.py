@@ -7,6 +7,7 @@ shown. The order of all tuples is the order in which they are offered.
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from napari_dacapo.analysis.parameters import match_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from napari_dacapo.analysis.methods import MethodKind
+    from napari_dacapo.volumes import Identity
 
 __all__ = [
     "Offer",
@@ -27,6 +29,7 @@ __all__ = [
     "nearest",
     "resolve",
     "segmentation_choices",
+    "selection_of",
     "step",
 ]
 
@@ -54,6 +57,35 @@ class Selection:
     iteration: int | None = None
     parameters: str | None = None
     segmentation: SegmentationSource | None = None
+
+
+def selection_of(shown: Iterable[Identity]) -> tuple[str, Selection] | None:
+    """Return the store, and what of it was selected, for what is on screen.
+
+    Parameters
+    ----------
+    shown : iterable of Identity
+        From the bottom to the top. Of several datasets, the uppermost counts.
+
+    Returns
+    -------
+    store, selection
+        None if nothing is of a run in a store of files: a prediction that was
+        written somewhere names its run, but lies in no store.
+    """
+    identities = [i for i in shown if i.run and not i.variant_slot and os.path.isabs(i.store)]
+    original = next((i for i in reversed(identities) if i.role in ("raw", "gt")), None)
+    if original is None:
+        return None
+    place = (original.store, original.run, original.dataset)
+    of_it = [i for i in identities if (i.store, i.run, i.dataset) == place]
+    iteration = next((i.iteration for i in of_it if i.iteration is not None), None)
+    segments = next((i for i in of_it if i.role == "segmentation"), None)
+    chosen = Selection(original.run, original.dataset, iteration)
+    if segments is not None:
+        source: SegmentationSource = "stored" if segments.variant == "stored" else "computed"
+        chosen = replace(chosen, parameters=segments.parameters, segmentation=source)
+    return original.store, chosen
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_dacapo.viewers.facts import RunFacts
     from napari_dacapo.viewers.listing import Opened
     from napari_dacapo.viewers.tasks import HandOver, Starter
+    from napari_dacapo.volumes import Volume
 
 __all__ = ["Companion", "Session"]
 
@@ -102,7 +103,7 @@ class Session(RunChoice):
         *,
         otherwise: str = "",
         path_map: Mapping[str, str] | None = None,
-        select: str | None = None,
+        select: str | Selection | None = None,
         show: bool = False,
         quiet: bool = False,
     ) -> None:
@@ -117,17 +118,16 @@ class Session(RunChoice):
             What to open if `path` is empty and no options name a store.
         path_map : mapping, optional
             Where paths that runs name lie on this computer; goes over the user's own.
-        select : str, optional
-            Run to select once it is listed.
+        select : str or Selection, optional
+            Run to select once it is listed, or what of it.
         show : bool
             Whether to show that run, too.
         quiet : bool
             Whether it is no failure if no store is named anywhere.
         """
         then = partial(self.show, "stacked") if show else None
-        self._open(
-            path, path_map or {}, Selection(run=select), then, otherwise=otherwise, quiet=quiet
-        )
+        wanted = select if isinstance(select, Selection) else Selection(run=select)
+        self._open(path, path_map or {}, wanted, then, otherwise=otherwise, quiet=quiet)
 
     def close_store(self) -> None:
         """Let go of the store; what is on screen stays there."""
@@ -175,6 +175,16 @@ class Session(RunChoice):
             self.failed.emit(self.facts.problem)
             return
         self.screen.show(self.facts.run, self.selection, arrangement, on_problem=self._tell_problem)
+
+    def show_beside(self, volume: Volume) -> None:
+        """Show the validation that a volume is of, in place of another one of its dataset.
+
+        Nothing is done if the dataset is not on screen.
+        """
+        identity, selected = volume.identity, self.selection
+        is_of_it = (identity.run, identity.dataset) == (selected.run, selected.dataset)
+        if is_of_it and self.screen.shows(selected):
+            self.select(iteration=identity.iteration)
 
     def close_run(self) -> None:
         """Take the selected run off the screen."""

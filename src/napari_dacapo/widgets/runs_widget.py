@@ -14,7 +14,9 @@ from qtpy.QtWidgets import QMessageBox, QSplitter, QTabWidget, QVBoxLayout, QWid
 
 from napari_dacapo import preferences
 from napari_dacapo.samples import is_sample_store
+from napari_dacapo.viewers.napari.backend import shown_in
 from napari_dacapo.viewers.plain_text import plain_text
+from napari_dacapo.viewers.selection import selection_of
 from napari_dacapo.widgets.activity_strip import ActivityStrip
 from napari_dacapo.widgets.binding import bind
 from napari_dacapo.widgets.config_tree import data_paths
@@ -48,6 +50,7 @@ class RunsWidget(QWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("napari-dacapo runs")
+        self._viewer = napari_viewer
         self.session = session = session_of(napari_viewer)
         self.stores = StoreBar(self)
         self.table = RunTable(self)
@@ -158,7 +161,12 @@ class RunsWidget(QWidget):
     def _begin(self) -> None:
         """Show what another dock has open, or else the store to open first."""
         session = self.session
-        if session.store.state.status == "none":
+        shown = selection_of(volume.identity for volume in shown_in(self._viewer))
+        if session.store.state.status == "none" and shown is not None:
+            # It came without a dock: dropped on the window, or added by a script.
+            store, selection = shown
+            session.open_store(store, select=selection)
+        elif session.store.state.status == "none":
             session.use_backend(preferences.backend())
             recent = preferences.recent_stores()
             last = recent[0] if recent else ""

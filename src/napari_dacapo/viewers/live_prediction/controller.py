@@ -175,6 +175,8 @@ class LivePredictions:
             self._session.screen.make_way(volumes, prepared.computed)
         else:
             view.show(volumes)
+        if prepared.stored is not None:
+            self._session.show_beside(prepared.stored)
         view.watch(self._on_moved, self._on_removed)
         follows = view.follows and self.state.mode == "here"
         waits = view.follows or self.state.mode != "here"

@@ -100,6 +100,12 @@ def layer_volume(layer: Layer) -> Volume | None:
     return volume
 
 
+def shown_in(viewer: ViewerModel) -> list[Volume]:
+    """Return the volumes of this package that a viewer shows, from the bottom to the top."""
+    found = {id(volume): volume for volume in map(layer_volume, viewer.layers) if volume}
+    return list(found.values())
+
+
 def _hide(
     wanted: list[tuple[Volume, list[LayerData]]],
 ) -> dict[tuple[str, int | None], bool]:
@@ -186,8 +192,7 @@ class NapariBackend:
 
     def shown(self) -> list[Volume]:
         """Return the volumes on screen that came from this package, in order."""
-        found = {id(volume): volume for volume in map(layer_volume, self.layers()) if volume}
-        return list(found.values())
+        return shown_in(self.viewer)
 
     def arrange(self, arrangement: Arrangement) -> None:
         """Lay the volumes on top of each other, or those shown last next to each other."""
