@@ -31,7 +31,7 @@ test: ## Run the tests, in real windows and a real browser too (`make long-test`
 	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "not window and not browser and not long" $(PYTEST_ARGS)
 	$(DISPLAYED) $(PY) -m pytest -m "window or browser" $(PYTEST_ARGS) --dist loadgroup $(WINDOW_TESTS)
 
-long-test: test-packages $(STAMP) ## Run the tests that take long: floods, clusters, every stored prediction
+long-test: test-packages $(STAMP) ## Run the tests that take long: floods, clusters, every stored prediction, the demo
 	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "long" $(PYTEST_ARGS)
 
 lint: $(STAMP) ## Check style, types and the direction of imports

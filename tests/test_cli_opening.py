@@ -229,7 +229,6 @@ def test_either_a_run_or_a_link(
 
 @pytest.mark.usefixtures("_no_screen")
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a screen")
-@pytest.mark.xdist_group("screens of their own")
 class TestWithoutScreen:
     def test_a_window_needs_one(self, capsys: pytest.CaptureFixture[str], stores: Path) -> None:
         line = error_of(capsys, "open", *ANISO, stores / "main")
@@ -240,7 +239,7 @@ class TestWithoutScreen:
         with pytest.raises(UnsupportedError, match="apt-get install xvfb"):
             screen.need_screen(for_picture=True)
 
-    @pytest.mark.window
+    @pytest.mark.long
     @pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="xvfb-run is not installed")
     def test_the_demo_saves_a_picture_on_a_virtual_one(self, tmp_path: Path) -> None:
         environ = {k: v for k, v in os.environ.items() if k != "QT_QPA_PLATFORM"}
