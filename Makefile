@@ -26,13 +26,17 @@ demo: ## Open napari with a real training run (a picture of it where there is no
 # Windows that share a screen take the keyboard from each other: the many tests of widgets run
 # without a screen, and the few that need a real window one after the other, beside those that need a
 # browser.
+in_windows = $(DISPLAYED) $(PY) -m pytest -m "(window or browser) and $(1)" $(PYTEST_ARGS) \
+	--dist loadgroup $(WINDOW_TESTS)
+
 test: ## Run the tests, in real windows and a real browser too (`make long-test` has some more)
 	$(call set_up,test-packages)
 	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "not window and not browser and not long" $(PYTEST_ARGS)
-	$(DISPLAYED) $(PY) -m pytest -m "window or browser" $(PYTEST_ARGS) --dist loadgroup $(WINDOW_TESTS)
+	$(call in_windows,not long)
 
-long-test: test-packages $(STAMP) ## Run the tests that take long: floods, clusters, every stored prediction, the demo
-	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "long" $(PYTEST_ARGS)
+long-test: test-packages $(STAMP) ## Run the tests that take long: floods, clusters, whole predictions, the demo
+	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "long and not window and not browser" $(PYTEST_ARGS)
+	$(call in_windows,long)
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(VENV)/bin/ruff check .

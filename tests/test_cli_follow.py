@@ -119,6 +119,7 @@ def test_what_happens_is_printed_at_once_and_ctrl_c_ends_it(
     assert "Traceback" not in out
 
 
+@pytest.mark.long
 def test_it_ends_with_the_run(replay: Replay, start: Callable[..., subprocess.Popen[str]]) -> None:
     replay.validate(30)
     process = start()
@@ -128,6 +129,7 @@ def test_it_ends_with_the_run(replay: Replay, start: Callable[..., subprocess.Po
     assert process.wait(60) == 0
 
 
+@pytest.mark.long
 def test_a_run_that_goes_is_an_error(
     replay: Replay, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -154,6 +156,7 @@ def test_it_may_go_on_after_the_end(
     assert process.returncode == 0
 
 
+@pytest.mark.long
 def test_whoever_reads_may_stop_reading(
     replay: Replay, start: Callable[..., subprocess.Popen[str]]
 ) -> None:

@@ -264,6 +264,7 @@ def test_a_mask_is_listed_where_there_is_one(printed: Any, stores: Path, tmp_pat
     assert "\niso0_train mask  " in page
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1) for a terminal")
 def test_a_narrow_terminal_does_without_some_columns(stores: Path) -> None:
     def lines(columns: int) -> list[str]:

@@ -166,6 +166,7 @@ class TestInAWindow:
             expected = zarr.open_array(folder / f"output/threshold_{threshold}", mode="r")[0]
         np.testing.assert_array_equal(segmentation["elements"] > 0, expected > 0)
 
+    @pytest.mark.long
     @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
     def test_a_picture_that_cannot_be_written_is_one_line(
         self, capsys: pytest.CaptureFixture[str], stores: Path, tmp_path: Path

@@ -69,6 +69,7 @@ def test_nothing_printed_does_anything(text: str) -> None:
     assert json.loads(shown) == [text]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape", "ascii:strict"])
 def test_names_of_every_kind_are_listed(store: Path, encoding: str) -> None:
     done = run_cli("runs", store, PYTHONIOENCODING=encoding)
@@ -84,6 +85,7 @@ def test_names_of_every_kind_are_listed(store: Path, encoding: str) -> None:
     assert [line for line in lines if line.startswith(problem)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape", "ascii:strict"])
 def test_json_holds_names_of_every_kind(store: Path, encoding: str) -> None:
     done = run_cli("runs", store, "--json", PYTHONIOENCODING=encoding)

@@ -41,6 +41,7 @@ def test_a_sample_is_a_run_folder_in_a_store(tmp_path: Path) -> None:
     assert iterations == checkpoints == {"300", "600", "900", "1200", "1500"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", samples.SAMPLES)
 def test_every_sample_has_what_it_takes_to_be_shown(name: str, tmp_path: Path) -> None:
     run = samples.unpack_sample(name, cache=tmp_path)
@@ -53,6 +54,7 @@ def test_every_sample_has_what_it_takes_to_be_shown(name: str, tmp_path: Path) -
         assert any(a.startswith(f"validation.zarr/{last}/ds_{dataset}/output/") for a in arrays)
 
 
+@pytest.mark.long
 def test_the_copy_is_the_archive_byte_by_byte(tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(archive_bytes()), mode="r:xz") as tar:
         expected = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]

@@ -323,6 +323,7 @@ def test_signatures(name: str, parameters: str) -> None:
     assert all("=" in text for text in extra)
 
 
+@pytest.mark.long
 def test_importing_it_is_light() -> None:
     code = "import sys, napari_dacapo.view; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

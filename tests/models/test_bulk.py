@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# Each of them predicts a volume; `test_predict_command.py` has a little of all.
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards of one block each, and levels from 16 voxels on."""
@@ -352,7 +356,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.long
 def test_killed_and_resumed(stores: Path, tmp_path: Path) -> None:
     """Killed twice in the middle of its work, it ends with what it would have been."""
     from napari_dacapo.runs import open_store
@@ -385,7 +388,6 @@ def test_killed_and_resumed(stores: Path, tmp_path: Path) -> None:
     assert len(set(shards)) == len(shards)
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("small_shards")
 @pytest.mark.filterwarnings("ignore")
 def test_on_a_cluster_of_two_workers(stores: Path, tmp_path: Path) -> None:
@@ -423,7 +425,6 @@ def test_on_a_cluster_of_two_workers(stores: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(labels, np.asarray(open_volume(output).data) > 0)
 
 
-@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_no_scheduler_there(prediction: Any, tmp_path: Path) -> None:
     from napari_dacapo.models import engines

@@ -59,6 +59,7 @@ def test_shape_and_values_are_those_of_the_file(stores: Path) -> None:
     assert first in stored
 
 
+@pytest.mark.long
 def test_nothing_of_dacapo_is_imported(stores: Path) -> None:
     path = stores / "main" / "dist_aniso" / "checkpoints" / "iterations" / "20"
     code = (

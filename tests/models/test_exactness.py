@@ -70,6 +70,7 @@ def test_stored_on_a_gpu(
     assert difference <= GPU_TOLERANCE
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("run", "iteration"), [("mito_distance", 1500), ("cell_affinities", 1350)])
 @pytest.mark.parametrize("folder", ["ds_val_west", "ds_val_east"])
 def test_samples(demo_store: Path, run: str, iteration: int, folder: str) -> None:

@@ -98,6 +98,7 @@ def test_only_what_is_looked_at_is_computed(kit: Any, tiny: Any) -> None:
     assert block_cache.n_bytes == 12**3 * 4
 
 
+@pytest.mark.long
 def test_context_and_zeros_around_raw(kit: Any, tmp_path: Path) -> None:
     """Of a network that does not pad, tiles are parts of one run over all, zeros around raw."""
     run = kit.TinyRun(tmp_path, kit.unet(padding="valid", input_shape=(24, 24, 24)))
@@ -169,6 +170,7 @@ def test_raw_smaller_than_the_context(kit: Any, tmp_path: Path) -> None:
         predict(run, 1, kit.make_raw((16, 30, 30)))
 
 
+@pytest.mark.long
 def test_seams_are_said_and_can_be_removed(kit: Any, tiny: Any) -> None:
     raw = kit.make_raw((40, 24, 24))
     plain = predict(tiny, 1, raw)

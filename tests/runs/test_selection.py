@@ -114,6 +114,7 @@ def replace(array: Path, data: np.ndarray[Any, Any], axis_names: list[str]) -> N
     zarr.create_array(array, data=data, zarr_format=2, attributes=attributes | place)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("role", "part", "shape", "axes", "reason"),
     [

@@ -200,6 +200,7 @@ def test_a_view_comes_back_as_it_went(
     assert [layer.name for layer in again.layers] == [layer.name for layer in viewer.layers]
 
 
+@pytest.mark.long
 def test_channels_travel_as_layers_of_their_own(stores: Path) -> None:
     run = open_store(stores / "pypi-0.3.5").run("affs_same_iso0")
     viewer = shown(run.volumes())
@@ -224,6 +225,7 @@ def organelles(tmp_path: Path) -> Volume:
     return volume.with_(channel_names=("mito", "er", "nuc"))
 
 
+@pytest.mark.long
 def test_masks_of_several_organelles_are_a_layer_each(organelles: Volume) -> None:
     viewer = shown([organelles])
     for layer in viewer.layers:
@@ -400,6 +402,7 @@ COLORMAPS = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", COLORMAPS)
 def test_colormaps_travel_with_their_colours(name: str) -> None:
     viewer = ViewerModel()
@@ -414,6 +417,7 @@ def test_colormaps_travel_with_their_colours(name: str) -> None:
     np.testing.assert_allclose(again.colormap.map(probes), layer.colormap.map(probes), atol=0.03)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("colors", "selected", "only"),
     [
@@ -787,6 +791,7 @@ LAYER_KEYS = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @settings(
     max_examples=15, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

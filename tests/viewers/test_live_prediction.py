@@ -183,6 +183,7 @@ class TestComparing:
         assert len(desk.viewer.layers) == 0
 
 
+@pytest.mark.long
 class TestLooking:
     """The sample's prediction has 2 × 2 × 1 blocks in its first plane."""
 
@@ -581,6 +582,7 @@ class TestSources:
         assert list(raw.scale) == [4, 4, 4]
 
 
+@pytest.mark.long
 class TestNeuroglancer:
     def test_the_same_volume_is_served(
         self, make_desk: Callable[[Path], Desk], demo_store: Path

@@ -135,6 +135,7 @@ def test_another_run_takes_the_place_of_all_others_and_of_nothing_else(
     assert not viewer.canvas.grid.enabled
 
 
+@pytest.mark.long
 def test_others_are_kept_for_who_wants_to_compare(
     session: Session, viewer: ViewerModel, demo_store: Path
 ) -> None:
@@ -185,6 +186,7 @@ def test_a_run_is_closed_and_comes_back_as_it_was(
     assert layer(viewer, "raw").opacity == pytest.approx(0.5)
 
 
+@pytest.mark.long
 def test_all_runs_are_closed(session: Session, viewer: ViewerModel, demo_store: Path) -> None:
     session.screen.keeps_others = True
     for run in ("mito_distance", "cell_affinities"):

@@ -136,6 +136,7 @@ def test_a_missing_array_is_said(
     assert left.value.code == 2
 
 
+@pytest.mark.long
 @pytest.mark.window
 @pytest.mark.skipif(
     os.environ.get("QT_QPA_PLATFORM") == "offscreen", reason="Qt offscreen has no OpenGL"

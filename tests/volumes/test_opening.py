@@ -43,6 +43,7 @@ def real_arrays(stores):
     return sorted(path.parent for path in stores.rglob(".zarray"))
 
 
+@pytest.mark.long
 def test_every_real_array(stores):
     paths = real_arrays(stores)
     assert len(paths) > 250

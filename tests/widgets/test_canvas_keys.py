@@ -75,6 +75,7 @@ def test_the_brush_of_other_layers_keeps_its_keys(
     assert session.selection.iteration == 1500
 
 
+@pytest.mark.long
 def test_the_keys_are_given_back(qtbot: QtBot, viewer: Any, demo_store: Path) -> None:
     dock = commands.show_runs(viewer)
     session = dock.session

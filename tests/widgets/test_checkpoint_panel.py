@@ -164,6 +164,7 @@ class TestPredicting:
         (live,) = [layer for layer in viewer.layers if layer.metadata[KEY]["role"] == "live"]
         assert not np.isnan(np.asarray(live.data)).all()
 
+    @pytest.mark.long
     def test_compare(self, qtbot: QtBot, page: Any, viewer: ViewerModel) -> None:
         click(qtbot, page.compare)
         qtbot.waitUntil(lambda: ended(page))
@@ -213,6 +214,7 @@ class TestPredicting:
         assert not page.status.cancel.isVisibleTo(page)
         assert "stopped" in page.status.text.text()
 
+    @pytest.mark.long
     def test_keys(self, qtbot: QtBot, page: Any, focus: Any) -> None:
         qtbot.waitUntil(page.here.isEnabled)
         focus(page.options.keep)
@@ -305,6 +307,7 @@ class TestSources:
         viewer.layers.remove(layer)
         assert page.source.entry()[0] == "validation"
 
+    @pytest.mark.long
     def test_predictions_are_not_offered_as_raw(
         self, qtbot: QtBot, page: Any, viewer: ViewerModel
     ) -> None:

@@ -191,7 +191,11 @@ def on_screen(viewer: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("way", "run"), [("reader", "mito_distance"), ("sample", "cell_affinities")]
+    ("way", "run"),
+    [
+        ("reader", "mito_distance"),
+        pytest.param("sample", "cell_affinities", marks=pytest.mark.long),
+    ],
 )
 def test_every_way_into_napari_shows_the_same(
     window_viewer: Any, user_samples: Path, way: str, run: str

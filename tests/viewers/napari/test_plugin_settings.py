@@ -29,6 +29,7 @@ def display(own_preferences: None) -> Any:
     return get_plugin_settings("napari-dacapo").display
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["add_run", "reader", "sample"])
 def test_the_preferred_size_is_there_before_anything_is_read(
     display: Any, demo_store: Path, way: str

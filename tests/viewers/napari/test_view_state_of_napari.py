@@ -137,6 +137,7 @@ def test_a_colormap_that_nobody_knows_is_left_out(viewers):
     assert viewer.layers[2].opacity == 0.5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("layer", "change"),
     [

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+RARER = ("?", "i2", "i4", "i8", "f2", "f8")
 PIXELS = 4  # of the screen on the smallest voxel edge
 Picture = np.ndarray[Any, Any]
 
@@ -211,6 +212,7 @@ def test_local_volumes_are_where_they_belong(
     np.testing.assert_allclose(shown[..., 0], scaled(stored[0, 3], *limits), atol=2)
 
 
+@pytest.mark.long
 def test_local_labels_with_meshes_are_shown(
     page: Page, screenshot: Callable[..., Picture], volume: Callable[..., Volume]
 ) -> None:
@@ -237,7 +239,10 @@ def test_local_labels_with_meshes_are_shown(
         viewer.close()
 
 
-@pytest.mark.parametrize("dtype", ["?", "u1", "i2", "i4", "i8", "u8", "f2", "f4", "f8"])
+@pytest.mark.parametrize(
+    "dtype",
+    ["u1", "u8", "f4", *(pytest.param(dtype, marks=pytest.mark.long) for dtype in RARER)],
+)
 def test_every_type_of_element_is_visible(
     backend: NeuroglancerBackend,
     page: Page,
@@ -445,6 +450,7 @@ def test_an_exported_static_link_opens_in_the_bundled_client(
     np.testing.assert_allclose(shown[..., 0], scaled(values, -0.5, 0.5), atol=2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("others", "expected"), [((0.0, 1.0, 0.0, 1.0), (0, 255, 0)), ((0.0, 0.0, 0.0, 0.0), (0, 0, 0))]
 )
@@ -471,6 +477,7 @@ def test_colours_that_were_chosen_in_napari_are_seen(
         assert (shown[values[0] == label] == color).all(), label
 
 
+@pytest.mark.long
 def test_a_link_that_went_through_a_browser_still_says_all_that_it_said(
     page: Page, aniso_volumes: list[Volume], stores: Path
 ) -> None:
@@ -541,6 +548,7 @@ def test_each_channel_of_labels_is_seen_or_not(
         stop_live_links()
 
 
+@pytest.mark.long
 def test_hints_in_the_code_do_not_disturb_the_client(
     page: Page, screenshot: Callable[..., Picture], volume: Callable[..., Volume]
 ) -> None:
@@ -580,6 +588,7 @@ def _opened(link: Any, page: Page, volume: Volume, plane: int) -> ViewState:
     return view
 
 
+@pytest.mark.long
 def test_layers_can_be_put_into_a_viewer_of_neuroglancers_own_objects(
     page: Page, screenshot: Callable[..., Picture], volume: Callable[..., Volume]
 ) -> None:

@@ -547,6 +547,7 @@ class Stuck:
         monkeypatch.setattr(BestScore, "does_new_best_exist", hang)
 
 
+@pytest.mark.long
 def test_stop_while_the_follower_reads(
     followed: NeuroglancerRunViewer,
     replay: Replay,
@@ -602,6 +603,7 @@ def test_stop_from_the_thread_that_follows(followed: NeuroglancerRunViewer, repl
     assert (followed.viewer, followed.run_thread) == (None, None)
 
 
+@pytest.mark.long
 def test_stop_from_the_page(followed: NeuroglancerRunViewer) -> None:
     page = followed.viewer
     done = threading.Event()

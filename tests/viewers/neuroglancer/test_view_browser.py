@@ -122,7 +122,10 @@ def test_a_zarr_array_is_served_and_where_it_belongs(
         viewer.close()
 
 
-@pytest.mark.parametrize("dtype", ["u2", "i2", "u4", "i4", "f8"])
+@pytest.mark.parametrize(
+    "dtype",
+    ["u2", "f8", *(pytest.param(dtype, marks=pytest.mark.long) for dtype in ("i2", "u4", "i4"))],
+)
 def test_images_are_seen_without_saying_what_range(
     page: Page, screenshot: Callable[[Any], Picture], tmp_path: Path, dtype: str
 ) -> None:
@@ -248,6 +251,7 @@ def test_a_new_best_is_seen_where_the_user_looks(
         assert followed.dataset == "iso0_val_b"
 
 
+@pytest.mark.long
 def test_the_first_look_is_not_between_two_chunks(
     page: Page, screenshot: Callable[[Any], Picture], tmp_path: Path
 ) -> None:
