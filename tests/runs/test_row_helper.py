@@ -54,7 +54,7 @@ def test_it_reads_what_is_read_here(odd_store: Store) -> None:
     names = odd_store.run_names()
     assert len(names) == 9
     with RowHelper(odd_store, names) as helper:
-        helper.wait()
+        helper._thread.join()
         rows = {name: helper.take(name) for name in names}
     folder = odd_store.options.runs_base_dir
     here = {name: odd_store.read_row(name, fingerprint(folder, name)) for name in names}
@@ -79,7 +79,7 @@ def test_what_it_read_is_not_read_again(
 
     def read_when_it_is_done(self: Store, name: str, marks: object = None) -> object:
         here.append(name)
-        helpers[-1].wait()
+        helpers[-1]._thread.join()
         return read_row(self, name, marks)  # type: ignore[arg-type]
 
     monkeypatch.setattr(store_module, "RowHelper", Waited)

@@ -71,11 +71,6 @@ class RowHelper:
             self._end()
         return found
 
-    def wait(self) -> None:
-        """Wait until all rows have been read."""
-        if self._process is not None:
-            self._thread.join()
-
     def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
